@@ -1,0 +1,159 @@
+import { LifelineError } from '../errors.ts';
+import type { Entry, EventLog, Page, Position } from '../log/log.ts';
+import type { Feed } from './feed.ts';
+import { merge } from './merge.ts';
+
+/** Entries read at once: enough to make a replay cheap, few enough that a slow socket holds little. */
+const pageSize = 100;
+
+/**
+ * One subscription's cursor over its member's log: read → merge → live. It starts on a feed that is already listening, so each event is in
+ * what is read, in what is heard, or in both.
+ */
+export interface Reader {
+  /**
+   * The next entry in order, each once; undefined when there is none for now (a wake of the feed says when to ask again).
+   * @throws LifelineError RESYNC_REQUIRED when the log is another one; UNAVAILABLE when it does not answer (ask again)
+   */
+  next(): Promise<{ readonly entry: Entry; readonly replayed: boolean } | undefined>;
+  /** Where a client stands that has everything handed out so far; undefined before the first read. */
+  readonly position: Position | undefined;
+  acknowledged(ids: ReadonlySet<string>, when: number): void;
+}
+
+export interface ReaderParts {
+  readonly log: EventLog;
+  readonly feed: Feed;
+  readonly member: string;
+  readonly after: Position | null;
+  /** The log lost what had been handed out: all it has now comes again. */
+  readonly onRewound: () => void;
+  /** A live reader had to read the log, because the doorbell did not tell everything. */
+  readonly onRefill: () => void;
+}
+
+/** What stood in the log before this subscription, or comes again after a loss. */
+interface Replay {
+  /** Null: only what is pending is wanted. */
+  readonly after: Position | null;
+  /** The head when the replay began: behind it everything is live. Null until the first page told. */
+  readonly to: Position | null;
+}
+
+export function createReader({ log, feed, member, after, onRewound, onRefill }: ReaderParts): Reader {
+  let replay: Replay | null = { after, to: null };
+  /** Everything up to here was looked at; ahead of `at` where a page ended with entries of no interest. */
+  let scannedTo = 0;
+  let at: Position | undefined;
+  /** The feed's doubts that a read has answered. */
+  let answered = -1;
+
+  let backlog: Entry[] = [];
+  /** Taken as `at` once the backlog is handed out. */
+  let landing: Position | null = null;
+  let replaying = true;
+  /** In a replay, entries up to here are wanted only while pending. */
+  let pendingOnlyTo = 0;
+
+  const load = (entries: readonly Entry[], end: Position | null, from: 'replay' | 'live') => {
+    backlog = [...entries];
+    landing = end;
+    replaying = from === 'replay';
+  };
+
+  const restart = (from: Position | null) => {
+    replay = { after: from, to: null };
+    scannedTo = 0;
+    onRewound();
+  };
+
+  /** Lets the feed know the head, and takes the feed's doubts as answered if it was still while we read. */
+  const learn = (page: Page, doubtsBefore: number) => {
+    const still = feed.doubts === doubtsBefore;
+    feed.learn(page.head, 'read');
+    if (still && page.done) answered = feed.doubts;
+  };
+
+  const readReplay = async (current: Replay) => {
+    const doubts = feed.doubts;
+    const page = await log.read(member, {
+      after: current.after,
+      pendingOnly: current.after === null,
+      from: scannedTo,
+      limit: pageSize,
+    });
+    const to = current.to ?? page.head;
+    if (page.continuity === 'lost' || page.head.epoch !== to.epoch) throw new LifelineError('RESYNC_REQUIRED');
+    // Lost a suffix before or between the pages? Then all of it comes again: repeats are flagged, a gap could not be.
+    if (page.continuity === 'rewound') return restart(startOf(page.head));
+    if (page.head.generation !== to.generation) return restart(current.after);
+
+    learn(page, doubts);
+    pendingOnlyTo = current.after?.sequence ?? to.sequence;
+    const finished = page.scannedTo >= to.sequence;
+    load(
+      page.entries.filter((entry) => entry.position.sequence <= to.sequence),
+      finished ? to : null,
+      'replay',
+    );
+    replay = finished ? null : { ...current, to };
+    // What was appended while we replayed is live, and is read as such: wanted whether acknowledged by then or not.
+    if (page.scannedTo > to.sequence) answered = -1;
+    scannedTo = Math.min(page.scannedTo, to.sequence);
+  };
+
+  const refill = async (from: Position) => {
+    onRefill();
+    const doubts = feed.doubts;
+    const page = await log.read(member, { after: from, from: scannedTo, limit: pageSize });
+    if (page.continuity === 'lost') throw new LifelineError('RESYNC_REQUIRED');
+    if (page.continuity === 'rewound') return restart(startOf(page.head));
+    learn(page, doubts);
+    load(page.entries, page.done ? page.head : null, 'live');
+    scannedTo = page.scannedTo;
+  };
+
+  /** Gets more into the backlog; false when there is nothing to get. */
+  const advance = async (): Promise<boolean> => {
+    if (replay !== null) {
+      await readReplay(replay);
+      return true;
+    }
+    const heard = merge({ entries: [], scannedTo }, feed.recent);
+    if (at !== undefined && (answered !== feed.doubts || heard.gap)) {
+      await refill(at);
+      return true;
+    }
+    load(heard.entries, heard.entries.at(-1)?.position ?? null, 'live');
+    scannedTo = heard.position;
+    return heard.entries.length > 0;
+  };
+
+  return {
+    async next() {
+      for (;;) {
+        const entry = backlog.shift();
+        if (entry !== undefined) {
+          at = entry.position;
+          const settled = replaying && entry.acknowledgedAt !== null && entry.position.sequence <= pendingOnlyTo;
+          if (!settled) return { entry, replayed: replaying || entry.refed };
+          continue;
+        }
+        at = landing ?? at;
+        landing = null;
+        feed.release();
+        if (!(await advance())) return undefined;
+      }
+    },
+    get position() {
+      return at;
+    },
+    acknowledged(ids, when) {
+      backlog = backlog.map((entry) =>
+        ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? when } : entry,
+      );
+    },
+  };
+}
+
+const startOf = (head: Position): Position => ({ ...head, sequence: 0, chain: '' });

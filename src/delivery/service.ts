@@ -1,0 +1,157 @@
+import { decide, type Principal } from '../auth/allow.ts';
+import { LifelineError } from '../errors.ts';
+import { channelOf } from '../event/channel.ts';
+import { channelIdPattern } from '../event/event.ts';
+import type { EventLog, Position } from '../log/log.ts';
+import type { Logger } from '../operations/logger.ts';
+import type { Metrics } from '../operations/metrics.ts';
+import type { Delivery, DeliveryService, Filter, SubscribeRequest } from './delivery.ts';
+import { foldVideoVisit } from './fold.ts';
+import { createHub } from './hub.ts';
+import { readPage } from './page.ts';
+import { createWheel } from './redelivery.ts';
+import { createStream, type Stream } from './stream.ts';
+
+export interface DeliveryParts {
+  readonly log: EventLog;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly now?: () => number;
+  /** In [0, 1): spreads what would otherwise happen to many at once. */
+  readonly random?: () => number;
+  /** How often missed doorbells are looked for; 5 s when left out. */
+  readonly sweepEveryMs?: number;
+}
+
+export function createDelivery({ now = Date.now, random = Math.random, ...parts }: DeliveryParts): DeliveryService {
+  const { log, metrics } = parts;
+  const hub = createHub(parts);
+  const wheel = createWheel();
+  const streams = new Set<Stream>();
+
+  const countResync = (error: unknown) => {
+    if (error instanceof LifelineError && error.code === 'RESYNC_REQUIRED') metrics.resyncs.inc();
+  };
+
+  const subscribe = (request: SubscribeRequest) => {
+    const stream = createStream(request, { log, hub, wheel, metrics, now, random });
+    streams.add(stream);
+    metrics.subscriptionsActive.inc({ transport: request.transport });
+    return iterate(stream, (error) => {
+      countResync(error);
+      streams.delete(stream);
+      metrics.subscriptionsActive.dec({ transport: request.transport });
+    });
+  };
+
+  /** Every retained entry of one channel that the principal may see, in order. */
+  const channelEntries = async (principal: Principal, channel: string) => {
+    const filter: Filter = (event) => event.channel === channel;
+    const entries: Delivery[] = [];
+    let after: Position | null = null;
+    for (;;) {
+      const page = await readPage(log, { principal, filter, after, first: 1_000 }, now);
+      entries.push(...page.deliveries);
+      if (!page.hasNext) return entries;
+      after = page.end;
+    }
+  };
+
+  return {
+    subscribe,
+    page: (request) =>
+      readPage(log, request, now).catch((error: unknown) => {
+        countResync(error);
+        throw error;
+      }),
+    async acknowledge(principal, ids) {
+      const answer = await log.acknowledge(principal.member, ids, principal.accounts);
+      metrics.acknowledgements.inc({ result: 'acknowledged' }, answer.acknowledged.length);
+      metrics.acknowledgements.inc({ result: 'already-acknowledged' }, answer.alreadyAcknowledged.length);
+      metrics.acknowledgements.inc({ result: 'unknown' }, answer.unknown.length);
+      return answer;
+    },
+    async coverageUpdate(principal, workflowId) {
+      if (!channelIdPattern.test(workflowId)) return null;
+      const channel = channelOf('rte.completed', principal.member, workflowId);
+      const results = await channelEntries(principal, channel);
+      const result = results.at(-1);
+      if (result !== undefined) return result;
+      const progress = await log.latest(principal.member, channel);
+      if (progress === null || decide(principal, { do: 'see', member: progress.member, account: progress.accountId }) !== 'allow')
+        return null;
+      const [position] = await log.heads([principal.member]);
+      if (position === undefined) return null;
+      return { event: progress, position, sequence: null, attempt: 1, replayed: true, acknowledgedAt: null, sentAt: now() };
+    },
+    async videoVisit(principal, callId) {
+      if (!channelIdPattern.test(callId)) return null;
+      const entries = await channelEntries(principal, channelOf('call.ended', principal.member, callId));
+      return foldVideoVisit(
+        callId,
+        entries.map(({ event }) => event),
+      );
+    },
+    async close() {
+      for (const stream of streams) stream.close();
+      hub.close();
+      wheel.stop();
+    },
+  };
+}
+
+const done = { done: true, value: undefined } as const;
+
+/**
+ * A stream as an async iterator. `return` settles at once, whatever `next` waits for: an async generator's would wait behind it, and keep
+ * the member's listener until one more event came.
+ */
+function iterate(stream: Stream, onClosed: (error?: unknown) => void): AsyncIterableIterator<Delivery> {
+  let closed = false;
+  let settle: ((result: IteratorResult<Delivery>) => void) | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  const close = (error?: unknown) => {
+    if (closed) return;
+    closed = true;
+    stream.close();
+    onClosed(error);
+    settle?.(done);
+  };
+  const take = async (): Promise<IteratorResult<Delivery>> => {
+    try {
+      const value = await stream.next();
+      if (value !== undefined) return { done: false, value };
+      close();
+      return done;
+    } catch (error) {
+      close(error);
+      throw error;
+    }
+  };
+  const pull = () =>
+    new Promise<IteratorResult<Delivery>>((resolve, reject) => {
+      if (closed) return resolve(done);
+      settle = resolve;
+      take().then(resolve, reject);
+    });
+
+  return {
+    next() {
+      const result = turn.then(pull);
+      turn = result.catch(() => undefined); // whoever asked has the error; the next in line gets `done`
+      return result;
+    },
+    return() {
+      close();
+      return Promise.resolve(done);
+    },
+    throw(error) {
+      close();
+      return Promise.reject(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

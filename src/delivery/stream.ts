@@ -1,0 +1,218 @@
+import { decide } from '../auth/allow.ts';
+import { LifelineError } from '../errors.ts';
+import { isEventType } from '../event/catalogue.ts';
+import type { MemberEvent } from '../event/event.ts';
+import type { Entry, EventLog, Position } from '../log/log.ts';
+import type { Metrics } from '../operations/metrics.ts';
+import type { Delivery, SubscribeRequest } from './delivery.ts';
+import type { Tap } from './feed.ts';
+import type { Hub, Membership } from './hub.ts';
+import { createPassing } from './passing.ts';
+import { createReader, type Reader } from './reader.ts';
+import type { Wheel } from './redelivery.ts';
+import { createSignal } from './signal.ts';
+import { createWindow } from './window.ts';
+
+export interface StreamParts {
+  readonly log: EventLog;
+  readonly hub: Hub;
+  readonly wheel: Wheel;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** One subscription's copies, one at a time. */
+export interface Stream {
+  /**
+   * The next copy, most urgent first: a repeat that is due, else the next entry, else what is passing by. Asking says that the socket took
+   * the last one. Waits until there is one; undefined once closed.
+   */
+  next(): Promise<Delivery | undefined>;
+  /** Settles a waiting `next`, releases everything. */
+  close(): void;
+}
+
+/** How long a live stream waits before it asks again a log that did not answer, ms; spread so that thousands do not ask at once. */
+const askAgain = { least: 200, spread: 1_800 };
+
+export function createStream(request: SubscribeRequest, { log, hub, wheel, metrics, now, random }: StreamParts): Stream {
+  const { session, filter } = request;
+  const { member } = session.principal;
+  const signal = createSignal();
+  const window = createWindow(wheel, signal.wake, random);
+  const passing = createPassing((reason) => metrics.eventsDropped.inc({ reason }));
+  let repeats: { readonly entry: Entry; readonly attempt: number }[] = [];
+  let live: { readonly membership: Membership; readonly reader: Reader } | undefined;
+  let principal = session.principal;
+  /** The live first copy that the socket is taking now. */
+  let lastLive: MemberEvent | undefined;
+  /** The window is full and that was counted. */
+  let paused = false;
+  /** Read, but not handed out because the token expired in between. */
+  let held: Awaited<ReturnType<Reader['next']>>;
+  let closed = false;
+
+  const wanted = (event: MemberEvent) =>
+    decide(session.principal, { do: 'see', member: event.member, account: event.accountId }) === 'allow' && filter(event);
+
+  const tap: Tap = {
+    position: () => live?.reader.position?.sequence ?? 0,
+    wake: signal.wake,
+    onPassing(event) {
+      if (!wanted(event)) return;
+      passing.put(event);
+      signal.wake();
+    },
+    onAcknowledged(ids) {
+      window.close(ids);
+      live?.reader.acknowledged(ids, now());
+      signal.wake();
+    },
+  };
+  const removeSessionListener = session.onChange(signal.wake);
+
+  const open = async () => {
+    const membership = await hub.join(member, tap);
+    const reader = createReader({
+      log,
+      feed: membership.feed,
+      member,
+      after: request.after,
+      onRewound: window.clear,
+      onRefill: () => metrics.refills.inc(),
+    });
+    live = { membership, reader };
+    if (closed) membership.leave();
+    return live;
+  };
+
+  const took = () => {
+    window.took();
+    if (lastLive !== undefined) metrics.deliveryDuration.observe(Math.max(0, now() - lastLive.origin.timestamp) / 1000);
+    lastLive = undefined;
+  };
+
+  const hand = (
+    event: MemberEvent,
+    copy: Pick<Delivery, 'position' | 'sequence' | 'attempt' | 'replayed' | 'acknowledgedAt'>,
+  ): Delivery => {
+    metrics.eventsPushed.inc({ type: isEventType(event.type) ? event.type : 'other' });
+    if (copy.attempt === 1 && !copy.replayed) lastLive = event;
+    return { event, ...copy, sentAt: now() };
+  };
+
+  const handEntry = (entry: Entry, attempt: number, replayed: boolean) => {
+    if (entry.acknowledgedAt === null) window.sent(entry, attempt);
+    return hand(entry.event, {
+      position: entry.position,
+      sequence: entry.position.sequence,
+      attempt,
+      replayed,
+      acknowledgedAt: entry.acknowledgedAt,
+    });
+  };
+
+  /** Whose time is up, as the log has them now: what was acknowledged or expired meanwhile is not sent again, even if no bell told. */
+  const collectRepeats = async () => {
+    const due = window.due();
+    if (due.length === 0) return;
+    const entries = await log.fetch(
+      member,
+      due.map(({ sequence }) => sequence),
+    );
+    for (const [index, { id, attempt }] of due.entries()) {
+      const entry = entries[index];
+      if (entry?.event.id === id && entry.acknowledgedAt === null) repeats.push({ entry, attempt });
+      else window.close([id]);
+    }
+  };
+
+  const nextRepeat = async () => {
+    if (repeats.length === 0) await collectRepeats();
+    while (session.live) {
+      const repeat = repeats.shift();
+      if (repeat === undefined) return undefined;
+      const { entry, attempt } = repeat;
+      if (!window.has(entry.event.id)) continue; // acknowledged since
+      if (!wanted(entry.event)) window.close([entry.event.id]);
+      else {
+        metrics.redeliveries.inc();
+        return handEntry(entry, attempt, true);
+      }
+    }
+    return undefined;
+  };
+
+  const nextEntry = async (reader: Reader) => {
+    while (!window.full) {
+      paused = false;
+      held ??= await reader.next();
+      // The token may have expired while the log was read: a refresh goes on exactly here.
+      if (held === undefined || !session.live) return undefined;
+      const { entry, replayed } = held;
+      held = undefined;
+      if (wanted(entry.event)) return handEntry(entry, 1, replayed);
+    }
+    if (!paused) metrics.windowFull.inc();
+    paused = true;
+    return undefined;
+  };
+
+  const nextPassing = (position: Position | undefined) => {
+    if (position === undefined || !session.live) return undefined;
+    const event = passing.take();
+    if (event === undefined) return undefined;
+    return hand(event, { position, sequence: null, attempt: 1, replayed: false, acknowledgedAt: null });
+  };
+
+  const authorise = () => {
+    if (session.ended)
+      throw new LifelineError('UNAUTHENTICATED', 'The token has expired. Subscribe again with a fresh one and your newest cursor.');
+    if (session.principal === principal) return;
+    principal = session.principal;
+    if (request.stillAllowed(principal) !== 'allow')
+      throw new LifelineError('FORBIDDEN', 'The newer token may not see this subscription.');
+  };
+
+  const pick = async () => {
+    const { reader } = live ?? (await open());
+    return (await nextRepeat()) ?? (await nextEntry(reader)) ?? nextPassing(reader.position);
+  };
+
+  /** A live stream outlasts a log that does not answer: it is made whole when the log is back. One that never began says so. */
+  const waitForLog = (error: unknown) => {
+    const began = live?.reader.position !== undefined;
+    if (!(error instanceof LifelineError) || error.code !== 'UNAVAILABLE' || !began) throw error;
+    const timer = wheel.schedule(askAgain.least + askAgain.spread * random(), signal.wake);
+    return signal.wait().finally(() => timer.cancel());
+  };
+
+  return {
+    async next() {
+      took();
+      while (!closed) {
+        authorise();
+        let copy: Delivery | undefined;
+        try {
+          copy = session.live ? await pick() : undefined;
+        } catch (error) {
+          await waitForLog(error);
+          continue;
+        }
+        if (closed) break;
+        if (copy !== undefined) return copy;
+        await signal.wait();
+      }
+      return undefined;
+    },
+    close() {
+      closed = true;
+      removeSessionListener();
+      live?.membership.leave();
+      window.clear();
+      repeats = [];
+      signal.wake();
+    },
+  };
+}
