@@ -125,6 +125,7 @@ function iterate(stream: Stream, onClosed: (error?: unknown) => void): AsyncIter
       close();
       return done;
     } catch (error) {
+      settle = undefined; // this one is answered with the error
       close(error);
       throw error;
     }
