@@ -1,0 +1,45 @@
+-- Put in front of every script (behind its `#!lua` line).
+--
+-- Part hash, one per hash tag: `e` epoch, `g` generation, `r` run_id of the primary that last answered,
+--   `off:<topic>:<partition>` = next offset to apply.
+-- Member hash: `s` last sequence, `c` its chain, `n` pending entries, `lo` no pending sequence is lower, `f` lowest remembered sequence,
+--   `a` acknowledged entries that still have their payload, `i<id>` = sequence, `q<sequence>` = entry text.
+-- Entry text: state|chain|refed|expiresAt|acknowledgedAt|appendedAt|id|account|event JSON. Everything that scripts decide by stands in
+--   front of the JSON, which they never parse. States: P pending, A acknowledged; T (was acknowledged) and X (was buried) have no JSON
+--   any more. Instants are ms since the epoch. Neither id nor account text contains `|`.
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function text_of(number)
+  return string.format('%.0f', number)
+end
+
+-- The epoch (new when the part is empty) and the generation (one more when another primary answers than last time: it may lack a suffix).
+-- A generation that cannot be stored (out of memory, read-only disk) is answered all the same: the same condition will find it again.
+local function incarnation(part, candidate, run_id, rewound)
+  local known = redis.call('HMGET', part, 'e', 'g', 'r')
+  local epoch, generation = known[1], tonumber(known[2])
+  if not epoch then
+    redis.call('HSET', part, 'e', candidate, 'g', 1, 'r', run_id)
+    return candidate, 1
+  end
+  if known[3] ~= run_id or rewound then
+    generation = generation + 1
+    redis.pcall('HSET', part, 'g', generation, 'r', run_id)
+  end
+  return epoch, generation
+end
+
+-- state, expiresAt
+local function judge(entry)
+  local state, expires = string.match(entry, '^(%u)|%x*|%d|(%-?%d+)|')
+  return state, tonumber(expires)
+end
+
+-- The one place where a doorbell is rung: a classic channel; SPUBLISH would stand here.
+local function ring(channel, message)
+  redis.call('PUBLISH', channel, message)
+end
