@@ -14,10 +14,9 @@ export interface Logger {
 
 /** JSON lines on stdout, `level` one of pino's names (`silent` included). */
 export function createLogger(level: string): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  });
+  // Node's own stdout rather than pino's file descriptor: at exit pino would try for ever to write to a reader that has gone (EPIPE).
+  return pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } },
+    process.stdout,
+  );
 }

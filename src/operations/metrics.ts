@@ -58,6 +58,14 @@ export function createMetrics() {
     consumerRebuilds: counter('lifeline_kafka_consumer_rebuilds_total', 'Kafka consumers rebuilt after a crash or a stall.', [
       'reason',
     ]),
+    partitionRestarts: counter(
+      'lifeline_kafka_partition_restarts_total',
+      'Partitions that ended below what was applied (topic created again, or Kafka lost its log), so that the log began them anew.',
+    ),
+    recordsMissed: counter(
+      'lifeline_kafka_records_missed_total',
+      "Records that Kafka's retention deleted before they were applied. Alarm on any.",
+    ),
     acknowledgements: counter('lifeline_acknowledgements_total', 'Ids in acknowledgement calls, by answer.', ['result']),
     redeliveries: counter('lifeline_redeliveries_total', 'Copies sent again because no acknowledgement came.'),
     windowFull: counter('lifeline_windows_full_total', 'Times a subscription paused at 32 un-acknowledged events.'),

@@ -1,0 +1,106 @@
+import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from 'kafkajs';
+
+import type { Logger } from '../operations/logger.ts';
+
+/**
+ * The only import of kafkajs 2.2.4, which is no longer maintained: its missing codecs, its logger, and the defects that can be mended from
+ * outside. The guards around its consumer are in `consumer.ts`.
+ */
+
+export type { Admin, Consumer, EachBatchPayload, IHeaders, Kafka, Message, Producer } from 'kafkajs';
+export const { CompressionTypes, Partitioners, logLevel } = kafkajs;
+
+const require = createRequire(import.meta.url);
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
+}
+const requestQueue: { prototype: RequestQueue } = require('kafkajs/src/network/requestQueue');
+const { scheduleCheckPendingRequests } = requestQueue.prototype;
+// After every answer the queue arms a timer for the end of the throttling, which is in the past when nothing throttles: a 1 ms loop per
+// connection, and a TimeoutNegativeWarning on Node 24 (kafkajs #1704, #1751). A queue with nothing to send has nothing to schedule.
+requestQueue.prototype.scheduleCheckPendingRequests = function scheduleWhenPending() {
+  if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
+};
+
+interface Encoder {
+  readonly buffer: Buffer;
+}
+interface Lz4 {
+  compress(data: Uint8Array): Uint8Array;
+  decompress(data: Uint8Array): Uint8Array;
+}
+const lz4: Lz4 = require('lz4js');
+const xxh32: { hash(seed: number, data: Uint8Array, start: number, length: number): number } = require('lz4js/xxh32.js');
+const snappy: unknown = require('kafkajs-snappy');
+
+// Only gzip is built in; a batch in any other codec ends the consumer for good. lz4js shares one block buffer, which is safe because both
+// of its calls are synchronous.
+Object.assign(kafkajs.CompressionCodecs, {
+  [CompressionTypes.Snappy]: snappy,
+  [CompressionTypes.LZ4]: () => ({
+    compress: async ({ buffer }: Encoder) => independentBlocks(Buffer.from(lz4.compress(buffer))),
+    decompress: async (data: Buffer) => Buffer.from(lz4.decompress(data)),
+  }),
+  [CompressionTypes.ZSTD]: () => ({
+    compress: ({ buffer }: Encoder) => promisify(zstdCompress)(buffer),
+    decompress: (data: Buffer) => promisify(zstdDecompress)(data),
+  }),
+});
+
+/** Java's reader refuses frames that do not promise independent blocks. Up to 4 MiB there is one block, so the promise holds. */
+function independentBlocks(frame: Buffer): Buffer {
+  const flags = 4;
+  const headerChecksum = 6;
+  frame.writeUInt8(frame.readUInt8(flags) | 0x20, flags);
+  frame.writeUInt8((xxh32.hash(0, frame, flags, headerChecksum - flags) >>> 8) & 0xff, headerChecksum);
+  return frame;
+}
+
+export interface ConnectionOptions {
+  readonly brokers: readonly string[];
+  /** Null: plain text. `ca`: certificates in PEM; null: the system's. */
+  readonly ssl: { readonly ca: string | null } | null;
+  readonly sasl: SaslOptions | null;
+  readonly clientId: string;
+}
+
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A client whose every call gives up within about a minute (the caller tries again), and whose log lines are ours. */
+export function createClient({ brokers, ssl, sasl, clientId }: ConnectionOptions, logger: Logger): Kafka {
+  const config: KafkaConfig = {
+    brokers: [...brokers],
+    clientId,
+    ssl: ssl === null ? false : ssl.ca === null ? true : { ca: [ssl.ca] },
+    connectionTimeout: 3_000,
+    authenticationTimeout: 10_000,
+    requestTimeout: 30_000,
+    enforceRequestTimeout: true,
+    // All five, because kafkajs has other defaults where NODE_ENV is `test`. Few tries: our own loops go on for ever, and say why.
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, factor: 0.2, multiplier: 2, retries: 4 },
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => forward(entry, logger),
+  };
+  // One object per mechanism is a union in kafkajs' types that a variable mechanism does not fit.
+  if (sasl !== null) config.sasl = { ...sasl } as NonNullable<KafkaConfig['sasl']>;
+  return new kafkajs.Kafka(config);
+}
+
+/**
+ * kafkajs calls an error what it is about to retry (every refused connection, "coordinator is loading"); what it gives up on rejects or
+ * crashes, and is told once by whoever called. So its errors and warnings are worth `debug`. Fields are picked, because its own hold
+ * stacks and whole request objects.
+ */
+function forward({ namespace, log }: LogEntry, logger: Logger): void {
+  const { message, broker, groupId, topic, partition } = log as Record<string, unknown>; // typed `any` by kafkajs
+  logger.debug({ from: namespace, broker, groupId, topic, partition }, `kafkajs: ${String(message)}`);
+}
