@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // graphql 16 ships twice, and Vite would give our code index.mjs while the libraries load index.js as Node does: two realms, and
+  // graphql-js refuses schemas of the other one.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/kafka-global.ts'],

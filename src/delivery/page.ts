@@ -22,8 +22,12 @@ export async function readPage(log: EventLog, request: PageRequest, now: () => n
   for (;;) {
     const page = await log.read(member, { after, from, pendingOnly, limit: Math.min(first + 1, readAtMost) });
     if (page.continuity === 'lost') throw new LifelineError('RESYNC_REQUIRED');
-    // What stood at the cursor was lost in a failover: all there is comes again, and the client drops what it knows.
-    if (page.continuity === 'rewound') after = { ...page.head, sequence: 0, chain: '' };
+    if (page.continuity === 'rewound') {
+      // What stood at the cursor was lost in a failover: all there is comes again, and the client drops what it knows.
+      after = { ...page.head, sequence: 0, chain: '' };
+      from = 0;
+      continue;
+    }
     for (const entry of page.entries) {
       const visible = decide(principal, { do: 'see', member: entry.event.member, account: entry.event.accountId }) === 'allow';
       if (!visible || !filter(entry.event)) continue;

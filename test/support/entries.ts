@@ -24,7 +24,13 @@ export function coverageResult(member: string, n: number | string, more: Partial
 
 export function coverageProgress(member: string, n: number | string, percent: number): MemberEvent {
   const data = { workflowId: `wf-${n}`, accountId: 'A1', percent };
-  return { ...coverageResult(member, `${n}-${percent}`), type: 'rte.progress', channel: channelOf('rte.progress', member, `wf-${n}`), expiresAt: null, data };
+  return {
+    ...coverageResult(member, `${n}-${percent}`),
+    type: 'rte.progress',
+    channel: channelOf('rte.progress', member, `wf-${n}`),
+    expiresAt: null,
+    data,
+  };
 }
 
 /** A producer that needs no Kafka: applies events to the log under consecutive offsets of a partition of its own. */

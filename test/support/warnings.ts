@@ -8,5 +8,6 @@ process.on('warning', (warning) => {
 });
 
 afterAll(() => {
-  if (warnings.length > 0) throw new AggregateError(warnings, warnings.map((warning) => warning.stack ?? warning.message).join('\n'));
+  if (warnings.length > 0)
+    throw new AggregateError(warnings, warnings.map((warning) => warning.stack ?? warning.message).join('\n'));
 });

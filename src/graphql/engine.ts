@@ -1,0 +1,154 @@
+import {
+  execute as executeGraphQL,
+  GraphQLError,
+  NoSchemaIntrospectionCustomRule,
+  parse as parseGraphQL,
+  specifiedRules,
+  subscribe as subscribeGraphQL,
+  validate,
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
+
+import { LifelineError } from '../errors.ts';
+import type { ClientErrors } from './client-error.ts';
+import { costRule, limits } from './limits.ts';
+
+/** GraphQL under our limits and with our errors: the one way through which every transport parses, validates and runs. */
+export interface Engine {
+  readonly schema: GraphQLSchema;
+  /** @throws GraphQLError as a client may see it */
+  parse(source: string): DocumentNode;
+  /** Errors as a client may see them; none: the document may run. */
+  validate(document: DocumentNode): readonly GraphQLError[];
+  /** Errors in it are as a client may see them. Never rejects. */
+  readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
+  /** As `execute`; errors in every result of the stream too. */
+  readonly subscribe: (args: ExecutionArgs) => Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
+}
+
+/** Documents of valid operations, kept parsed: their text together, in characters. A syntax tree is about 100 times its text. */
+const cachedCharacters = 256 * 1024;
+
+export function createEngine({
+  schema,
+  errors,
+  introspection,
+}: {
+  schema: GraphQLSchema;
+  errors: ClientErrors;
+  introspection: boolean;
+}): Engine {
+  const cache = createDocumentCache(cachedCharacters);
+  const sources = new WeakMap<DocumentNode, string>();
+  const valid = new WeakSet<DocumentNode>();
+  const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+
+  const parse = (source: string): DocumentNode => {
+    const known = cache.get(source);
+    if (known !== undefined) return known;
+    if (Buffer.byteLength(source) > limits.documentBytes) {
+      throw new LifelineError('BAD_USER_INPUT', `The document is larger than ${String(limits.documentBytes / 1024)} KiB.`);
+    }
+    const document = parseGraphQL(source, { maxTokens: limits.tokens });
+    sources.set(document, source);
+    return document;
+  };
+
+  const check = (document: DocumentNode): readonly GraphQLError[] => {
+    if (valid.has(document)) return [];
+    // The cost first and alone: the rules after it are quadratic in what it bounds.
+    const costly = validate(schema, document, [costRule]);
+    const found = costly.length > 0 ? costly : validate(schema, document, rules, { maxErrors: 10 });
+    if (found.length === 0) {
+      valid.add(document);
+      const source = sources.get(document);
+      if (source !== undefined) cache.set(source, document);
+    }
+    return introspection ? found : found.map(withoutSuggestions);
+  };
+
+  return {
+    schema,
+    parse(source) {
+      try {
+        return parse(source);
+      } catch (error) {
+        throw errors.from(error);
+      }
+    },
+    validate: (document) => check(document).map((error) => errors.from(error)),
+    async execute(args) {
+      try {
+        return errors.inResult(await executeGraphQL(args));
+      } catch (error) {
+        return { errors: [errors.from(error)] };
+      }
+    },
+    async subscribe(args) {
+      try {
+        const result = await subscribeGraphQL(args);
+        return Symbol.asyncIterator in result ? mapResults(result, (each) => errors.inResult(each)) : errors.inResult(result);
+      } catch (error) {
+        return { errors: [errors.from(error)] };
+      }
+    },
+  };
+}
+
+/** `return` goes straight to the source, also while a result is awaited: a generator here would make it wait for one. */
+function mapResults(
+  results: AsyncGenerator<ExecutionResult, void, void>,
+  map: (result: ExecutionResult) => ExecutionResult,
+): AsyncIterableIterator<ExecutionResult> {
+  return {
+    async next() {
+      const item = await results.next();
+      return item.done === true ? { done: true, value: undefined } : { done: false, value: map(item.value) };
+    },
+    async return() {
+      await results.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** With introspection off, `Did you mean …` would tell the schema name by name. */
+function withoutSuggestions(error: GraphQLError): GraphQLError {
+  const message = error.message.replace(/ Did you mean .*$/s, '');
+  return new GraphQLError(message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+  });
+}
+
+/** Least recently used first out; a Map iterates in the order of insertion. */
+function createDocumentCache(capacity: number) {
+  const documents = new Map<string, DocumentNode>();
+  let held = 0;
+  return {
+    get(source: string): DocumentNode | undefined {
+      const document = documents.get(source);
+      if (document !== undefined) {
+        documents.delete(source);
+        documents.set(source, document);
+      }
+      return document;
+    },
+    set(source: string, document: DocumentNode): void {
+      if (!documents.has(source)) held += source.length;
+      documents.set(source, document);
+      for (const oldest of documents.keys()) {
+        if (held <= capacity) break;
+        documents.delete(oldest);
+        held -= oldest.length;
+      }
+    },
+  };
+}

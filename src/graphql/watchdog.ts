@@ -1,0 +1,108 @@
+import type { Socket } from 'node:net';
+
+import type { Logger } from '../operations/logger.ts';
+import type { Metrics } from '../operations/metrics.ts';
+
+/** A socket that streams events, as the watchdog sees it. */
+export interface Peer {
+  readonly socket: Socket;
+  /** Bytes handed over that the kernel has not taken. */
+  readonly queued: () => number;
+  readonly cut: () => void;
+  /** Sends something the peer answers; null where the protocol has no such thing. */
+  readonly ping: (() => void) | null;
+}
+
+export interface Watched {
+  /** The peer said something: it is alive. */
+  heard(): void;
+  release(): void;
+}
+
+export interface Watchdog {
+  watch(peer: Peer): Watched;
+  stop(): void;
+}
+
+/** More than this in memory for one socket: whatever it is doing, it is not reading. */
+export const mostQueuedBytes = 1024 * 1024;
+/** Nothing taken for this long although there was something to take. */
+const stalledAfterMs = 15_000;
+/** Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer. */
+const pingEveryMs = 10_000;
+const deadAfterMs = 24_000;
+const sweepEveryMs = 1_000;
+
+/**
+ * Grows as the kernel takes bytes. What Node handed over less what still waits moves by whole writes only, and a write can be a
+ * megabyte to a slow phone; within one, libuv's queue tells, which Node's own socket timeout reads in the same undocumented place.
+ */
+function takenBy(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null }; // not in the types
+  return socket.bytesWritten - (handle?.writeQueueSize ?? socket.writableLength);
+}
+
+/**
+ * Cuts sockets that stopped reading or died without a word; their events are still pending. One timer for all of them: at tens of
+ * thousands of sockets, two timers each would cost more than the events.
+ */
+export function createWatchdog({
+  metrics,
+  logger,
+  now = () => performance.now(),
+}: {
+  metrics: Metrics;
+  logger: Logger;
+  now?: () => number;
+}): Watchdog {
+  const watched = new Map<Peer, { taken: number; takenAt: number; heardAt: number; pingedAt: number }>();
+  let sweptAt = now();
+
+  const cut = (peer: Peer, reason: 'buffer' | 'stalled' | 'silent') => {
+    watched.delete(peer);
+    metrics.socketsTerminated.inc({ reason });
+    logger.info({ reason }, 'Cut a socket that does not take its events');
+    peer.cut();
+  };
+  const sweep = () => {
+    const time = now();
+    // This process itself stood still (suspended, or a long pause): what it did not hear then says nothing about the peers.
+    const excused = time - sweptAt > 5 * sweepEveryMs ? time - sweptAt : 0;
+    sweptAt = time;
+    for (const [peer, state] of watched) {
+      state.takenAt += excused;
+      state.heardAt += excused;
+      const queued = peer.queued();
+      const taken = takenBy(peer.socket);
+      if (queued === 0 || taken !== state.taken) state.takenAt = time;
+      state.taken = taken;
+      if (queued > mostQueuedBytes) cut(peer, 'buffer');
+      else if (time - state.takenAt >= stalledAfterMs) cut(peer, 'stalled');
+      else if (peer.ping !== null && time - state.heardAt >= deadAfterMs) cut(peer, 'silent');
+      else if (peer.ping !== null && time - state.pingedAt >= pingEveryMs) {
+        state.pingedAt = time;
+        peer.ping();
+      }
+    }
+  };
+  const timer = setInterval(sweep, sweepEveryMs);
+  timer.unref();
+
+  return {
+    watch(peer) {
+      const time = now();
+      const state = { taken: 0, takenAt: time, heardAt: time, pingedAt: time };
+      watched.set(peer, state);
+      return {
+        heard() {
+          state.heardAt = sweptAt; // a second's precision is plenty, and saves a clock call for every message
+        },
+        release: () => void watched.delete(peer),
+      };
+    },
+    stop() {
+      clearInterval(timer);
+      watched.clear();
+    },
+  };
+}
