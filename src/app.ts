@@ -77,7 +77,7 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
     ...(audience === undefined ? {} : { audience }),
   });
   const dev = createDevEndpoints({ tokens, ingest, logger });
-  const token = await tokens.issue({ member: storyMember, accounts: [storyAccount], ttlSeconds: 12 * 3_600 });
+  const token = await tokens.issue({ member: storyMember, accounts: [storyAccount], ttlSeconds: 30 * 24 * 3_600 });
 
   const gateway = await startGateway(config, log, tools, {
     tokens: config.tokens ?? { source: { kind: 'secret', secret } },

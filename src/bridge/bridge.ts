@@ -25,7 +25,9 @@ export interface BridgeOptions {
 }
 
 /** How long `stop` waits for batches in hand; what is not applied by then is read again by whoever is next. */
-const stopWithinMs = 4_000;
+const stopWithinMs = 3_000;
+/** And then for the calls they are in, which settle by themselves. */
+const settleWithinMs = 1_000;
 const observeEveryMs = 1_000;
 
 interface Assigned {
@@ -119,9 +121,10 @@ export function createBridge({ records, log, deadLetters, logger, metrics, now =
     async stop() {
       clearInterval(observer);
       stopping.abort();
-      const patience = setTimeout(() => abandon.abort(), stopWithinMs);
-      await Promise.all(ending.values());
-      clearTimeout(patience);
+      const patience = Promise.withResolvers<void>();
+      const timers = [setTimeout(() => abandon.abort(), stopWithinMs), setTimeout(patience.resolve, stopWithinMs + settleWithinMs)];
+      await Promise.race([Promise.all(ending.values()), patience.promise]);
+      for (const timer of timers) clearTimeout(timer);
       await records.stop();
     },
     health: () => ({

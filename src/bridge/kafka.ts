@@ -148,16 +148,16 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
         stopping.abort();
         stop(null);
         await supervising;
-        await watch.stop();
+        watch.stop();
       },
       health: () => health(topics),
     },
     deadLetters,
     health: () => health([...topics, deadLetterTopic]),
     async close() {
-      await watch.stop();
+      watch.stop();
       const closing = Promise.all([deadLetters.close(), offsets.close()]);
-      await Promise.race([closing, sleep(3_000, undefined, { ref: false })]);
+      await Promise.race([closing, sleep(1_000, undefined, { ref: false })]);
     },
   };
 }

@@ -10,8 +10,8 @@ import type { Logger } from '../operations/logger.ts';
  * outside. The guards around its consumer are in `consumer.ts`.
  */
 
-export type { Admin, Consumer, EachBatchPayload, IHeaders, Kafka, Message, Producer } from 'kafkajs';
-export const { CompressionTypes, Partitioners, logLevel } = kafkajs;
+export type { Admin, EachBatchPayload, IHeaders, Kafka, Message, Producer } from 'kafkajs';
+export const { CompressionTypes, Partitioners } = kafkajs;
 
 const require = createRequire(import.meta.url);
 
@@ -87,7 +87,7 @@ export function createClient({ brokers, ssl, sasl, clientId }: ConnectionOptions
     enforceRequestTimeout: true,
     // All five, because kafkajs has other defaults where NODE_ENV is `test`. Few tries: our own loops go on for ever, and say why.
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, factor: 0.2, multiplier: 2, retries: 4 },
-    logLevel: logLevel.INFO,
+    logLevel: kafkajs.logLevel.INFO,
     logCreator: () => (entry) => forward(entry, logger),
   };
   // One object per mechanism is a union in kafkajs' types that a variable mechanism does not fit.

@@ -85,7 +85,8 @@ export function createOffsets(client: Kafka, groupId: string): Offsets {
     create: (topics) =>
       ask(async (admin) => {
         const wanted = topics.map((topic) => ({ topic, numPartitions: 3, replicationFactor: 1 }));
-        await admin.createTopics({ topics: wanted, waitForLeaders: true });
+        // Waiting for leaders rejects while brokers do not know the topic yet; the next look sees it.
+        await admin.createTopics({ topics: wanted, waitForLeaders: false });
       }),
     close: () => drop(connection),
   };

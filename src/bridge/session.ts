@@ -22,7 +22,8 @@ export interface SessionOptions {
   readonly onAssigned: (feed: Feed) => void;
 }
 
-const closeWithinMs = 8_000;
+/** A process that is told to end has 10 s for everything; a client that hangs longer leaves behind our back, with its feeds lost. */
+const closeWithinMs = 3_000;
 const commitEveryMs = 2_000;
 
 /**

@@ -7,7 +7,8 @@ import type { OffsetRange } from './records.ts';
 
 export interface TopicWatch {
   start(): void;
-  stop(): Promise<void>;
+  /** A look under way ends with the connection it uses. */
+  stop(): void;
   /** As of the last look that worked, about a second ago; null when the topic is missing or was never seen. */
   ranges(topic: string): ReadonlyMap<number, OffsetRange> | null;
   /** Whether Kafka answers and has these topics. */
@@ -29,7 +30,7 @@ const lookEveryMs = 1_000;
 export function createTopicWatch({ offsets, topics, createTopics, logger, onLook }: TopicWatchOptions): TopicWatch {
   const stopping = new AbortController();
   const seen = new Map<string, ReadonlyMap<number, OffsetRange> | null>();
-  let watching: Promise<void> | undefined;
+  let started = false;
   let failures = 0;
   let trouble: string | undefined = 'Kafka has not answered yet.';
   let said: string | undefined;
@@ -57,12 +58,12 @@ export function createTopicWatch({ offsets, topics, createTopics, logger, onLook
       }
       failures = 0;
       trouble = undefined;
-      onLook();
+      if (!stopping.signal.aborted) onLook();
     } catch (error) {
       failures++;
       trouble = `Kafka is not reachable: ${error instanceof Error ? error.message : String(error)}`;
     }
-    say();
+    if (!stopping.signal.aborted) say();
   };
 
   const watch = async () => {
@@ -75,11 +76,11 @@ export function createTopicWatch({ offsets, topics, createTopics, logger, onLook
 
   return {
     start() {
-      watching ??= watch();
+      if (!started) void watch();
+      started = true;
     },
-    async stop() {
+    stop() {
       stopping.abort();
-      await watching;
     },
     ranges: (topic) => seen.get(topic) ?? null,
     health(among) {

@@ -1,7 +1,7 @@
 import { storyAccount } from './story.ts';
 
 /** What GraphiQL opens with, and a newcomer runs first. */
-export const firstQuery = `# Member "demo" checks coverage every 15 seconds. Press the play button and watch the results arrive.
+export const firstQuery = `# Member "demo" checks coverage every 15 seconds: watch the results arrive, and every one come again until it is acknowledged.
 subscription Coverage {
   coverageUpdates(accountId: "${storyAccount}") {
     workflowId
@@ -30,7 +30,7 @@ export function welcome(graphqlUrl: string, graphiql: boolean): string {
   const body = JSON.stringify({
     query: `subscription { coverageUpdates(accountId: "${storyAccount}") { workflowId status coverage { plan } delivery { id } } }`,
   });
-  const page = graphiql ? `\n  Watch events arrive (GraphiQL, a subscription is ready to run):\n\n    ${graphqlUrl}\n` : '';
+  const page = graphiql ? `\n  Watch events arrive (GraphiQL, already subscribed):\n\n    ${graphqlUrl}#run\n` : '';
   return `
   Lifeline runs EMBEDDED: everything is in this process's memory and NOTHING IS KEPT when it ends.
   Set REDIS_URL and KAFKA_BROKERS to run it for real; lifeline --help lists every variable.

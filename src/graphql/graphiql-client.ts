@@ -27,11 +27,19 @@ interface Memory {
   clear(): void;
 }
 
+interface PageElement {
+  readonly textContent: string;
+  click(): void;
+  getAttribute(name: string): string | null;
+  dispatchEvent(event: object): boolean;
+}
+
 /** The page's own globals: this file is compiled for the server, and only its text goes to the browser. */
 interface PageGlobals {
   readonly localStorage: Memory;
   readonly location: { readonly href: string; readonly hash: string };
-  readonly document: { querySelector(selector: string): { click(): void; textContent: string } | null };
+  readonly document: { querySelector(selector: string): PageElement | null };
+  readonly KeyboardEvent: new (type: string, init: { key: string; bubbles: boolean }) => object;
 }
 
 /**
@@ -41,7 +49,7 @@ interface PageGlobals {
  * - `storage`, which forgets the tabs, because a second visit would open on an empty one (the query stays in the address).
  */
 export function graphiqlClient(runFragment: string) {
-  const { localStorage, location, document } = globalThis as unknown as PageGlobals; // in the browser they are there
+  const { KeyboardEvent, localStorage, location, document } = globalThis as unknown as PageGlobals; // in the browser they are there
   const endpoint = new URL('/graphql', location.href).href;
 
   const subscribe = (operation: Operation, headers: Record<string, string>, observer: Observer) => {
@@ -76,13 +84,18 @@ export function graphiqlClient(runFragment: string) {
   };
 
   if (location.hash === runFragment) {
-    // GraphiQL has no such option and no event for it: press its button once the editor shows the operation.
+    // GraphiQL has no such option and no event for it: press its button once the editor shows the operation. With several operations
+    // the button opens a menu of them: take the first.
     let tries = 0;
     const waiting = setInterval(() => {
       const button = document.querySelector('.graphiql-execute-button');
+      const first = document.querySelector('[role="menuitem"]');
       const ready = (document.querySelector('.graphiql-query-editor .view-lines')?.textContent ?? '') !== '';
-      if (button !== null && ready) button.click();
-      if ((button !== null && ready) || ++tries > 600) clearInterval(waiting);
+      const menu = button?.getAttribute('aria-haspopup') === 'menu';
+      if (ready && menu && first === null) button.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+      else if (ready && menu) first?.click();
+      else if (ready) button?.click();
+      if ((ready && button !== null && (!menu || first !== null)) || ++tries > 600) clearInterval(waiting);
     }, 100);
   }
 

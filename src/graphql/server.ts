@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { Principal } from '../auth/allow.ts';
 import type { DeliveryService } from '../delivery/delivery.ts';
 import { LifelineError } from '../errors.ts';
+import { createEndpoints, type Readiness, sendJson } from '../operations/endpoints.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { addressesFor } from './addresses.ts';
@@ -16,7 +17,7 @@ import { createEngine } from './engine.ts';
 import { createGraphiQL, type GraphiQLOptions } from './graphiql.ts';
 import { createHttpOperations } from './http-operations.ts';
 import { mayUpgrade } from './origin.ts';
-import { answer, sendJson, type Readiness, type Routes } from './requests.ts';
+import { answer, type Routes } from './requests.ts';
 import { schema } from './schema.ts';
 import { createWatchdog } from './watchdog.ts';
 import { createWebSockets } from './websocket.ts';
@@ -90,8 +91,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const routes: Routes = {
     graphql: createYogaHandler({ engine, errors, contextOf: operations.contextFor }),
     graphiql: options.graphiql === false ? null : createGraphiQL(options.graphiql === true ? {} : options.graphiql),
-    health: options.health,
-    metrics,
+    endpoints: createEndpoints({ health: options.health, metrics }),
     crossOrigin,
     extra: options.extraRoutes ?? (() => false),
   };

@@ -25,7 +25,7 @@ export interface Watchdog {
 }
 
 /** More than this in memory for one socket: whatever it is doing, it is not reading. */
-export const mostQueuedBytes = 1024 * 1024;
+const mostQueuedBytes = 1024 * 1024;
 /** Nothing taken for this long although there was something to take. */
 const stalledAfterMs = 15_000;
 /** Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer. */

@@ -10,7 +10,7 @@ import type { Metrics } from '../operations/metrics.ts';
 import { closeCodes, createConnection, type Connection, type ConnectionServices, type Services } from './connection.ts';
 import { atMost } from './deadline.ts';
 import { createInbox } from './inbox.ts';
-import { mostQueuedBytes, type Watchdog } from './watchdog.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface WebSocketParts extends ConnectionServices {
   readonly servicesFor: (request: IncomingMessage) => Services;
@@ -33,6 +33,8 @@ const closeTimeoutMs = 1_500;
 /** A slow phone needs more than the 3 s that graphql-ws gives it. */
 const initTimeoutMs = 10_000;
 const drainSpreadMs = 3_000;
+/** Waiting for a client: nothing more is read from it. Well below what the watchdog cuts at, because what was read is answered. */
+const unreadBytes = 256 * 1024;
 
 interface Extra {
   readonly connection: Connection;
@@ -153,12 +155,12 @@ function createAdapter(socket: WebSocket, metrics: Metrics) {
         }
         metrics.messageSize.observe(Buffer.byteLength(text));
         socket.send(text, (error) => {
-          if (socket.isPaused && socket.bufferedAmount < mostQueuedBytes) socket.resume();
+          if (socket.isPaused && socket.bufferedAmount < unreadBytes) socket.resume();
           if (error) reject(error);
           else resolve();
         });
         // Events wait for one another, the answers to a flood of pings or queries do not: who does not read is not read from.
-        if (socket.bufferedAmount > mostQueuedBytes) socket.pause();
+        if (socket.bufferedAmount > unreadBytes) socket.pause();
       }),
     close: (code: number, reason: string) => socket.close(code, fitting(reason)),
   };

@@ -14,14 +14,16 @@ export function readinessOf(checks: Readonly<Record<string, Check>>): Readiness 
   return { ready: Object.values(checks).every(({ ok }) => ok), checks };
 }
 
-/** `/healthz`, `/readyz` and `/metrics`, the same for every role; false for any other path, which is left alone. */
-export function createEndpoints({ health, metrics }: { health: () => Readiness; metrics: Metrics }) {
+/** Answers `/healthz`, `/readyz` and `/metrics`, the same for every role; false for any other path, which is left alone. */
+export type Endpoints = (path: string, response: ServerResponse) => Promise<boolean>;
+
+export function createEndpoints({ health, metrics }: { health: () => Readiness; metrics: Metrics }): Endpoints {
   const look = () => {
     const readiness = health();
     for (const [check, { ok }] of Object.entries(readiness.checks)) metrics.ready.set({ check }, ok ? 1 : 0);
     return readiness;
   };
-  return async (path: string, response: ServerResponse): Promise<boolean> => {
+  return async (path, response) => {
     switch (path) {
       case '/healthz':
         sendJson(response, 200, { status: 'alive' });

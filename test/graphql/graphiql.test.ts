@@ -115,6 +115,28 @@ describe.skipIf(executable === null)('in a real Chromium', () => {
     await context.close();
   });
 
+  test('of several operations the first runs by itself', async () => {
+    const several = `${subscription}query Session {\n  session {\n    memberId\n  }\n}\n`;
+    await start({ graphiql: { defaultQuery: several, headers: { authorization: `Bearer ${await tokenFor('m-1')}` } } });
+    const page = await (await browser.newContext()).newPage();
+    await open(page, `${edge.url}#run`);
+    await eventually(async () => (await edge.metric('lifeline_subscriptions_active')) === 1, { what: 'subscribed by itself' });
+    await edge.append(eventOf('call.accepted'));
+    await eventually(async () => (await shown(page)).includes('ACCEPTED'), { what: 'the event' });
+    await page.context().close();
+  });
+
+  test('without the fragment nothing runs until the visitor says so', async () => {
+    await start({ graphiql: { defaultQuery: subscription, headers: { authorization: `Bearer ${await tokenFor('m-1')}` } } });
+    const page = await (await browser.newContext()).newPage();
+    await open(page, edge.url);
+    await page.locator('.graphiql-query-editor .view-line').first().waitFor();
+    expect(await edge.metric('websocket_connections_total')).toBe(0);
+    await page.locator('.graphiql-execute-button').click();
+    await eventually(async () => (await edge.metric('websocket_connections_total')) === 1, { what: 'subscribed by hand' });
+    await page.context().close();
+  });
+
   test('queries run over HTTP', async () => {
     await start({
       graphiql: { defaultQuery: '{ session { memberId } }', headers: { Authorization: `Bearer ${await tokenFor('m-1')}` } },

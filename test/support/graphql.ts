@@ -33,7 +33,7 @@ const commonFields = `
 export const coverageFields = `${commonFields} workflowId accountId status percent coverage { plan } failure { code }`;
 export const visitFields = `${commonFields} callId kind legacyName providerName joinUrl endReason extension { minutes price { amount } offerExpiresAt }`;
 /** What every test asks of an event of any kind. */
-export const eventFields = `${commonFields} ... on CoverageUpdate { ${coverageFields} } ... on VideoVisitEvent { ${visitFields} }`;
+const eventFields = `${commonFields} ... on CoverageUpdate { ${coverageFields} } ... on VideoVisitEvent { ${visitFields} }`;
 
 export interface EventNode {
   readonly __typename: string;

@@ -77,6 +77,7 @@ export interface KafkaOptions {
 }
 
 const startTimeoutMs = 60_000;
+const produceWithinMs = 60_000;
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 
 // A test run that is cut short must leave no broker behind.
@@ -135,7 +136,7 @@ export function kafkaTools(brokers: string[]): KafkaTools {
   const close = async () => {
     const closing = producer;
     producer = undefined;
-    await (await closing?.catch(() => undefined))?.disconnect();
+    await (await closing?.catch(() => undefined))?.disconnect().catch(() => undefined);
   };
   const withAdmin = async <T>(use: (admin: ReturnType<typeof client.admin>) => Promise<T>): Promise<T> => {
     const admin = client.admin({ retry });
@@ -151,7 +152,22 @@ export function kafkaTools(brokers: string[]): KafkaTools {
     createTopic: (topic, numPartitions = 1, config = {}) =>
       withAdmin(async (admin) => {
         const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-        await admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }], waitForLeaders: true });
+        await admin.createTopics({
+          topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }],
+          waitForLeaders: false,
+        });
+        // kafkajs' own waiting rejects while the broker has not heard of the topic from the controller yet.
+        const deadline = Date.now() + startTimeoutMs;
+        const hosted = () =>
+          admin.fetchTopicMetadata({ topics: [topic] }).then(
+            ({ topics: [found] }) =>
+              found?.partitions.length === numPartitions && found.partitions.every(({ leader }) => leader >= 0),
+            () => false,
+          );
+        while (!(await hosted())) {
+          if (Date.now() > deadline) throw new Error(`Topic ${topic} has no leader.`);
+          await sleep(20);
+        }
       }),
     addPartitions: async (topic, count) => {
       await withAdmin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
@@ -160,10 +176,19 @@ export function kafkaTools(brokers: string[]): KafkaTools {
     },
     deleteTopic: (topic) => withAdmin((admin) => admin.deleteTopics({ topics: [topic] })),
     produce: async (topic, records, compression = 'none') => {
-      producer ??= connectProducer();
-      await (
-        await producer
-      ).send({ topic, messages: records.map(toMessage), acks: -1, compression: compressionTypes[compression] });
+      const record = { topic, messages: records.map(toMessage), acks: -1, compression: compressionTypes[compression] };
+      const deadline = Date.now() + produceWithinMs;
+      for (;;) {
+        producer ??= connectProducer();
+        try {
+          return void (await (await producer).send(record));
+        } catch (error) {
+          // kafkajs calls some of what a restarting broker answers final, and its producer may not recover.
+          if (Date.now() > deadline) throw error;
+          await close();
+          await sleep(100);
+        }
+      }
     },
     transact: async (topic, records, outcome) => {
       const transactional = client.producer({
