@@ -40,7 +40,6 @@ function runHere() {
     process.stderr.write('Lifeline is not built: run `npm run build`, then start again.\n');
     process.exit(1);
   }
-  if (process.connected) endWithLauncher();
   if (fromSource) muteTypeStrippingWarning();
   import(url.pathToFileURL(main).href).catch(function (error) {
     process.stderr.write(String((error && error.stack) || error) + '\n');
@@ -57,16 +56,9 @@ function muteTypeStrippingWarning() {
   };
 }
 
-/** A launcher that is killed the hard way must not leave its server behind: the server drains when the channel breaks. */
-function endWithLauncher() {
-  process.once('disconnect', function () {
-    process.kill(process.pid, 'SIGTERM');
-  });
-  process.channel.unref();
-}
-
 function runOn(node) {
-  var child = childProcess.spawn(node, [__filename].concat(process.argv.slice(2)), {
+  // What was started is started again: this file, or the build, which asks for this file's help.
+  var child = childProcess.spawn(node, [process.argv[1] || __filename].concat(process.argv.slice(2)), {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     // Its own process group: Ctrl-C would otherwise reach it twice, from the terminal and from here, and twice means "at once".
     detached: true,

@@ -14,7 +14,7 @@ type Pattern =
 const dependencies = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)];
 
 /** Nobody imports these; from a folder they are out of reach like the folders named. */
-const roots = ['app', 'cli', 'config', 'main'];
+const roots = ['app', 'cli', 'config', 'main', 'program'];
 
 const away = (...folders: readonly string[]): Pattern => ({
   regex: String.raw`^(\.\./)+(${[...folders, ...roots].join('|')})(/|\.ts$)`,
@@ -56,12 +56,16 @@ export const importRules: OxlintOverride[] = [
   rule(
     ['src/config.ts', 'src/cli.ts'],
     {
-      regex: String.raw`^\./(app|main|bridge|delivery|embedded|event|graphql|log|operations)(/|\.ts$)`,
+      regex: String.raw`^\./(app|main|program|bridge|delivery|embedded|event|graphql|log|operations)(/|\.ts$)`,
       message: 'Settings know no parts.',
     },
     vendors(),
   ),
-  rule(['src/app.ts'], { regex: String.raw`^\./(cli|main)\.ts$`, message: 'Nobody imports cli or main.' }, vendors()),
+  rule(
+    ['src/app.ts'],
+    { regex: String.raw`^\./(cli|main|program)\.ts$`, message: 'Nobody imports cli, main or program.' },
+    vendors(),
+  ),
   ...folder('config', [away('bridge', 'delivery', 'embedded', 'event', 'graphql', 'log', 'operations')], {
     'variables.ts': ['zod'],
     'settings.ts': ['zod'],

@@ -162,7 +162,8 @@ function startFeed({ kafka: settings }: BridgeConfig | AllConfig, log: EventLog,
   bridge.start();
   reaper.start();
   return {
-    health: () => bridge.health(),
+    // Told, never red: a process that is behind is at work, and one that is taken out of service would fall behind further.
+    health: () => ({ ...bridge.health(), lag: { ok: true, messages: bridge.lag() } }),
     async stop() {
       await Promise.all([bridge.stop(), reaper.stop()]);
       await kafka.close();
@@ -196,9 +197,9 @@ async function startGateway(
     graphiql,
     health: () => readinessOf({ ...checks(), tokens: verifier.health() }),
     metrics,
+    maxConnections,
     logger: logger.child({ part: 'graphql' }),
     ...(publicUrl === null ? {} : { publicUrl }),
-    ...(maxConnections === null ? {} : { maxConnections }),
     ...(extraRoutes === undefined ? {} : { extraRoutes }),
   });
   return {

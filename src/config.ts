@@ -50,7 +50,7 @@ export interface GatewayConfig {
   /** `*` among them: any origin, without credentials. */
   readonly corsOrigins: readonly string[];
   readonly publicUrl: string | null;
-  readonly maxConnections: number | null;
+  readonly maxConnections: number;
 }
 export interface TokenConfig {
   readonly source: TokenSource;
@@ -117,7 +117,7 @@ export function loadConfig(env: Environment = process.env, argv: readonly string
     graphiql: settings.GRAPHIQL ?? embedded,
     corsOrigins: settings.CORS_ORIGINS ?? [],
     publicUrl: settings.PUBLIC_URL ?? null,
-    maxConnections: settings.MAX_CONNECTIONS ?? null,
+    maxConnections: settings.MAX_CONNECTIONS ?? 50_000,
   };
   const tokens = tokenConfig(settings);
   const cursorSecret = settings.CURSOR_SECRET ?? null;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Health } from '../log/log.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
+import { recentRefusal } from './codecs.ts';
 import { createDeadLetterTopic } from './dead-letter-topic.ts';
 import type { DeadLetters } from './dead-letter.ts';
 import type { Feed } from './feed.ts';
@@ -33,6 +34,12 @@ export interface KafkaConnection {
 }
 
 const joinWithinMs = 60_000;
+/** Each new consumer makes the whole group start over, so one that keeps ending soon (a batch it cannot read) must come back ever slower. */
+const soundAfterMs = 60_000;
+/** No transaction that Kafka lets live by default is open for longer. */
+const standsAfterMs = 60_000;
+/** Where a batch could not be read there is nothing to wait for. */
+const unreadableAfterMs = 3_000;
 
 /** Kafka by kafkajs, rebuilt whenever the library gives up or stands still. */
 export function createKafka(options: KafkaOptions): KafkaConnection {
@@ -68,7 +75,7 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
         (topic, partition) => watch.ranges(topic)?.get(partition)?.high ?? 0,
         Date.now(),
       );
-      if (stalled !== null) session.end({ reason: 'stall', detail: stalled });
+      if (stalled !== null) session.end({ reason: 'stall', detail: [stalled, recentRefusal() ?? []].flat().join(': ') });
     } else if (Date.now() - startedAt > joinWithinMs) {
       session.end({ reason: 'not-joined', detail: `not in the group after ${joinWithinMs / 1_000} s` });
     }
@@ -118,7 +125,7 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
       });
       session = started;
       const end = await Promise.race([started.ended, stopped]);
-      if (started.joined()) failures = 0;
+      if (started.joined() && Date.now() - startedAt > soundAfterMs) failures = 0;
       session = undefined;
       await started.close();
       if (end === null) return;
@@ -134,7 +141,15 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
   const health = (checked: readonly string[]): Health => {
     const topicsHealth = watch.health(checked);
     if (!topicsHealth.ok) return topicsHealth;
-    return session?.joined() === true || trouble === undefined ? { ok: true } : { ok: false, reason: trouble };
+    if (session?.joined() !== true && trouble !== undefined) return { ok: false, reason: trouble };
+    const refusal = recentRefusal();
+    const standing = stallWatch.standing(
+      session?.feeds() ?? [],
+      refusal === undefined ? standsAfterMs : unreadableAfterMs,
+      Date.now(),
+    );
+    if (standing === null) return { ok: true };
+    return { ok: false, reason: refusal === undefined ? standing : `${standing}: ${refusal}` };
   };
 
   return {

@@ -1,12 +1,11 @@
 import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from 'kafkajs';
 
 import type { Logger } from '../operations/logger.ts';
+import { contained, gzipCodec, lz4Codec, snappyCodec, zstdCodec } from './codecs.ts';
 
 /**
- * The only import of kafkajs 2.2.4, which is no longer maintained: its missing codecs, its logger, and the defects that can be mended from
+ * The only import of kafkajs 2.2.4, which is no longer maintained: its codecs, its logger, and the defects that can be mended from
  * outside. The guards around its consumer are in `consumer.ts`.
  */
 
@@ -27,38 +26,16 @@ requestQueue.prototype.scheduleCheckPendingRequests = function scheduleWhenPendi
   if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
 };
 
-interface Encoder {
-  readonly buffer: Buffer;
-}
-interface Lz4 {
-  compress(data: Uint8Array): Uint8Array;
-  decompress(data: Uint8Array): Uint8Array;
-}
-const lz4: Lz4 = require('lz4js');
-const xxh32: { hash(seed: number, data: Uint8Array, start: number, length: number): number } = require('lz4js/xxh32.js');
-const snappy: unknown = require('kafkajs-snappy');
-
-// Only gzip is built in; a batch in any other codec ends the consumer for good. lz4js shares one block buffer, which is safe because both
-// of its calls are synchronous.
-Object.assign(kafkajs.CompressionCodecs, {
-  [CompressionTypes.Snappy]: snappy,
-  [CompressionTypes.LZ4]: () => ({
-    compress: async ({ buffer }: Encoder) => independentBlocks(Buffer.from(lz4.compress(buffer))),
-    decompress: async (data: Buffer) => Buffer.from(lz4.decompress(data)),
-  }),
-  [CompressionTypes.ZSTD]: () => ({
-    compress: ({ buffer }: Encoder) => promisify(zstdCompress)(buffer),
-    decompress: (data: Buffer) => promisify(zstdDecompress)(data),
-  }),
-});
-
-/** Java's reader refuses frames that do not promise independent blocks. Up to 4 MiB there is one block, so the promise holds. */
-function independentBlocks(frame: Buffer): Buffer {
-  const flags = 4;
-  const headerChecksum = 6;
-  frame.writeUInt8(frame.readUInt8(flags) | 0x20, flags);
-  frame.writeUInt8((xxh32.hash(0, frame, flags, headerChecksum - flags) >>> 8) & 0xff, headerChecksum);
-  return frame;
+// Only gzip is built in, without a limit; a batch in any other codec ends the consumer for good.
+const codecs = [
+  [CompressionTypes.GZIP, gzipCodec],
+  [CompressionTypes.Snappy, snappyCodec],
+  [CompressionTypes.LZ4, lz4Codec],
+  [CompressionTypes.ZSTD, zstdCodec],
+] as const;
+for (const [type, codec] of codecs) {
+  const safe = contained(codec);
+  kafkajs.CompressionCodecs[type] = () => safe;
 }
 
 export interface ConnectionOptions {

@@ -7,7 +7,7 @@ import type { Metrics } from '../operations/metrics.ts';
 import { retryForever } from '../operations/retry.ts';
 import { deadLetterOf, type DeadLetter, type DeadLetters } from './dead-letter.ts';
 import { decode } from './decode.ts';
-import type { Batch, OffsetRange, PartitionReader } from './records.ts';
+import type { Batch, KafkaRecord, OffsetRange, PartitionReader } from './records.ts';
 
 /** What a lane can be waiting for. */
 export type Need = 'log' | 'dead-letters' | 'kafka';
@@ -45,6 +45,12 @@ export interface Lane {
 
 const verifyEveryMs = 1_000;
 const settleEveryMs = 5_000;
+/**
+ * What is decoded and sent to the log in one go. A fetch of 1 MiB, compressed, can be a hundred thousand records: all at once they would
+ * block the event loop for seconds, and take the log longer than a call may.
+ */
+const pieceRecords = 1_000;
+const pieceBytes = 1024 * 1024;
 
 /**
  * Applies one partition to the log, in order, for as long as this process has it. All of it is one sequence of awaits, so nothing here
@@ -144,8 +150,10 @@ export function startLane(options: LaneOptions): Lane {
 
   /** @returns where to go on reading */
   const apply = async (to: number, records: readonly SourceRecord[]): Promise<number> => {
+    // fail-point: between poll and append
     const result = await need('log', () => writer.append(to, records));
     if (result.status === 'gap') return regain(result);
+    // fail-point: between append and commit
     gapsInARow = 0;
     metrics.appends.inc({ result: 'ok' }, result.appended);
     metrics.appends.inc({ result: 'duplicate' }, result.duplicates);
@@ -188,7 +196,14 @@ export function startLane(options: LaneOptions): Lane {
       );
     }
     jump = null;
+    for (const piece of piecesOf(batch)) {
+      const reached = await applyPiece(piece);
+      if (reached !== piece.next || reading.aborted) return reached;
+    }
+    return batch.next;
+  };
 
+  const applyPiece = async (batch: Batch): Promise<number> => {
     let good: SourceRecord[] = [];
     const rest: SourceRecord[] = [];
     const letters: DeadLetter[] = [];
@@ -211,6 +226,7 @@ export function startLane(options: LaneOptions): Lane {
       const reached = await apply(firstPoison, good);
       if (reached !== firstPoison) return reached;
       await need('dead-letters', () => deadLetters.send(letters));
+      // fail-point: between dead letter and skip
       for (const { reason } of letters) metrics.deadLetters.inc({ reason });
       good = rest;
     }
@@ -262,6 +278,22 @@ export function startLane(options: LaneOptions): Lane {
   };
 
   return { done: persist(), position: () => position, trouble: () => trouble };
+}
+
+/** A batch in pieces that follow each other; one that holds no records is one piece. */
+function* piecesOf({ first, next, records }: Batch): Generator<Batch> {
+  let piece: KafkaRecord[] = [];
+  let from = first;
+  let bytes = 0;
+  for (const record of records) {
+    if (piece.length >= pieceRecords || bytes >= pieceBytes) {
+      yield { first: from, next: record.origin.offset, records: piece };
+      [piece, from, bytes] = [[], record.origin.offset, 0];
+    }
+    piece.push(record);
+    bytes += record.value?.length ?? 0;
+  }
+  yield { first: from, next, records: piece };
 }
 
 /** For what is said once elsewhere. */

@@ -7,7 +7,7 @@ import { deadLetterOfEntry, type DeadLetters } from './dead-letter.ts';
 
 export interface Reaper {
   start(): void;
-  /** Waits for the round under way. */
+  /** Waits for the round under way, but not for dead letters that nobody takes: seconds at most. */
   stop(): Promise<void>;
 }
 
@@ -20,6 +20,9 @@ export interface ReaperOptions {
   readonly everyMs?: number;
 }
 
+/** What is not confirmed by then stays in the log, and is buried by whoever comes next. */
+const stopWithinMs = 3_000;
+
 /** Runs the log's housekeeping for ever: what expires un-acknowledged is in the dead-letter topic seconds later, and in a metric. */
 export function createReaper({ log, deadLetters, logger, metrics, everyMs = 5_000 }: ReaperOptions): Reaper {
   const stopping = new AbortController();
@@ -27,6 +30,7 @@ export function createReaper({ log, deadLetters, logger, metrics, everyMs = 5_00
   let trouble: string | undefined;
 
   const report = (reason: string | undefined) => {
+    if (stopping.signal.aborted) return;
     // One line per change of state, not one per round.
     if (reason !== undefined && reason !== trouble) logger.warn({ reason }, 'reaper: failing, trying again every few seconds');
     if (reason === undefined && trouble !== undefined) logger.info({}, 'reaper: works again');
@@ -37,6 +41,7 @@ export function createReaper({ log, deadLetters, logger, metrics, everyMs = 5_00
     let refusal: string | undefined;
     const { buried, unburied } = await log.reap(async (expired) => {
       try {
+        stopping.signal.throwIfAborted();
         await deadLetters.send(expired.map(deadLetterOfEntry));
       } catch (error) {
         refusal = messageOf(error);
@@ -62,7 +67,10 @@ export function createReaper({ log, deadLetters, logger, metrics, everyMs = 5_00
     },
     stop: async () => {
       stopping.abort();
-      await running;
+      const patience = Promise.withResolvers<void>();
+      const timer = setTimeout(patience.resolve, stopWithinMs);
+      await Promise.race([running, patience.promise]);
+      clearTimeout(timer);
     },
   };
 }

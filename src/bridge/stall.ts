@@ -7,6 +7,7 @@ const longestMs = 10 * 60_000;
 
 interface Suspicion {
   readonly from: number;
+  readonly noticed: number;
   readonly since: number;
   readonly patienceMs: number;
 }
@@ -18,6 +19,8 @@ export interface StallWatch {
     high: (topic: string, partition: number) => number,
     now: number,
   ): string | null;
+  /** Which of these partitions has not moved for longer than `ms` although it should, with a sentence; or null. */
+  standing(feeds: readonly Pick<Feed, 'topic' | 'partition'>[], ms: number, now: number): string | null;
 }
 
 /** Sees partitions that are assigned, waited for and not fetched. */
@@ -34,11 +37,19 @@ export function createStallWatch(): StallWatch {
         } else if (high(topic, partition) <= wanted) {
           suspicions.delete(key);
         } else if (known?.from !== wanted) {
-          suspicions.set(key, { from: wanted, since: now, patienceMs: stallMs });
+          suspicions.set(key, { from: wanted, noticed: now, since: now, patienceMs: stallMs });
         } else if (now - known.since > known.patienceMs) {
-          suspicions.set(key, { from: wanted, since: now, patienceMs: Math.min(longestMs, known.patienceMs * 2) });
+          suspicions.set(key, { ...known, since: now, patienceMs: Math.min(longestMs, known.patienceMs * 2) });
           return `${topic}/${partition} is waited for and not fetched`;
         }
+      }
+      return null;
+    },
+    standing(feeds, ms, now) {
+      for (const { topic, partition } of feeds) {
+        const known = suspicions.get(`${topic}:${partition}`);
+        if (known !== undefined && now - known.noticed > ms)
+          return `${topic}/${partition} does not get past offset ${known.from}, though Kafka has records there`;
       }
       return null;
     },

@@ -48,11 +48,7 @@ export function contradictions(present: Present, settings: Settings): string[] {
   if (present.KAFKA_SSL_CA !== undefined && settings.KAFKA_SSL !== true && !brokenSsl(present, settings)) {
     problems.push('KAFKA_SSL_CA is set although KAFKA_SSL is not on: set KAFKA_SSL=true or unset KAFKA_SSL_CA');
   }
-  if (
-    present.REDIS_TLS_CA !== undefined &&
-    settings.REDIS_URL !== undefined &&
-    !settings.REDIS_URL.toLowerCase().startsWith('rediss:')
-  ) {
+  if (present.REDIS_TLS_CA !== undefined && settings.REDIS_URL !== undefined && !/^rediss[:+]/i.test(settings.REDIS_URL)) {
     problems.push(
       'REDIS_TLS_CA is set although REDIS_URL is not a rediss:// address: set a rediss:// address or unset REDIS_TLS_CA',
     );
@@ -71,6 +67,12 @@ export function doubts(embedded: boolean, present: Present): string[] {
   const idle = (Object.keys(present) as VariableName[]).filter((name) => /^(KAFKA|REDIS)_/.test(name)); // Object.keys loses the literal keys
   if (embedded && idle.length > 0) {
     sentences.push(`${idle.join(', ')} have no effect: with neither REDIS_URL nor KAFKA_BROKERS set, everything runs embedded`);
+  }
+  const foreign = (['JWT_JWKS_URL', 'JWT_PUBLIC_KEY'] as const).find((name) => present[name] !== undefined);
+  if (embedded && foreign !== undefined) {
+    sentences.push(
+      `${foreign} is set, so the tokens that the embedded mode hands out (in GraphiQL, at /dev/token) do not hold: bring one that your issuer signed`,
+    );
   }
   if (present.JWT_SECRET !== undefined && Buffer.byteLength(present.JWT_SECRET) < 32) {
     sentences.push('JWT_SECRET is shorter than 32 bytes, which HS256 asks for: a short secret can be guessed from one token');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { readPublicKey } from '../auth/public-key.ts';
+import { parseRedisUrl } from '../redis-url.ts';
 
 /** What `--help` and the operators' page say of a variable. */
 export interface VariableNotes {
@@ -48,16 +49,22 @@ const list = (item: RegExp, problem: string) =>
   text
     .transform((value) => [...new Set(value.split(',').map((part) => part.trim()))].filter((part) => part !== ''))
     .refine((items) => items.length > 0 && items.every((part) => item.test(part)), problem);
-const address = (schemes: readonly string[], example: string, { credentials }: { credentials: boolean }) =>
+const address = (schemes: readonly string[], example: string) =>
   text.trim().superRefine((value, context) => {
     const report = (message: string) => context.addIssue({ code: 'custom', message });
     const url = URL.canParse(value) ? new URL(value) : null;
     if (url === null || url.hostname === '') report(`is not an address: set it to one like ${example}`);
     else if (!schemes.includes(url.protocol))
       report(`has another scheme than ${schemes.join('// or ')}//: set it to one like ${example}`);
-    else if (!credentials && url.username + url.password !== '') report('carries a user or password: set it without them');
-    else if (credentials && !/^\/?\d*$/.test(url.pathname))
-      report(`names a database that is no number: set it to one like ${example}`);
+    else if (url.username + url.password !== '') report('carries a user or password: set it without them');
+  });
+const redisAddress = () =>
+  text.trim().superRefine((value, context) => {
+    try {
+      parseRedisUrl(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+    }
   });
 
 const broker = /^[A-Za-z0-9._-]{1,255}:(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/; // kafkajs takes no IPv6 literals
@@ -86,7 +93,7 @@ export const variables = z.object({
   ),
   PUBLIC_URL: secret(
     'Process',
-    address(['http:', 'https:'], 'https://lifeline.example', { credentials: false }).optional(),
+    address(['http:', 'https:'], 'https://lifeline.example').optional(),
     'The address that clients use, where it is not the one in their requests.',
     "each request's own host",
   ),
@@ -100,19 +107,20 @@ export const variables = z.object({
     'Process',
     wholeNumber(1, 1_000_000),
     'WebSocket connections above which this process asks further ones to come back later.',
-    'no limit',
+    '50000',
   ),
 
   REDIS_URL: secret(
     'Redis',
-    address(['redis:', 'rediss:'], 'redis://user:password@host:6379/0', { credentials: true }).optional(),
-    'redis:// or rediss://, with user and password where it has them. Needed by every role unless embedded.',
+    redisAddress().optional(),
+    'One server: redis://user:password@host:6379/0. Sentinel: redis+sentinel://user:password@host:26379,host:26379/master-name. ' +
+      'Cluster: redis://user:password@host:6379,host:6379. TLS: rediss for redis. Needed by every role unless embedded.',
     'embedded, if KAFKA_BROKERS is not set either',
   ),
   REDIS_TLS_CA: noted(
     'Redis',
     text.optional(),
-    'File with the certificates (PEM) that sign a rediss:// server, where the system does not know them.',
+    'File with the certificates (PEM) that sign the servers of a rediss address, where the system does not know them.',
     "the system's",
   ),
   REDIS_PREFIX: noted(
@@ -176,7 +184,7 @@ export const variables = z.object({
 
   JWT_JWKS_URL: secret(
     'Tokens and cursors',
-    address(['http:', 'https:'], 'https://issuer.example/.well-known/jwks.json', { credentials: false }).optional(),
+    address(['http:', 'https:'], 'https://issuer.example/.well-known/jwks.json').optional(),
     "The issuer's key set (JWKS). serve and all need exactly one of the three JWT key variables unless embedded.",
     'one of the other two',
   ),

@@ -54,7 +54,7 @@ export interface DeliveryPage {
 export interface DeliveryService {
   /**
    * Deliveries in order, pulled: asking for the next one says that the socket took the last one. The iterator's `next` rejects once with
-   * LifelineError (RESYNC_REQUIRED, UNAUTHENTICATED, FORBIDDEN, UNAVAILABLE) and is done after that; `return` settles at once,
+   * LifelineError (RESYNC_REQUIRED, UNAUTHENTICATED, FORBIDDEN) and is done after that; `return` settles at once,
    * whatever is in flight.
    */
   subscribe(request: SubscribeRequest): AsyncIterableIterator<Delivery>;

@@ -19,13 +19,20 @@ export async function readPage(log: EventLog, request: PageRequest, now: () => n
   let { after } = request;
   let from = after?.sequence ?? 0;
   let end: Position | undefined;
+  let began: Position | undefined;
   for (;;) {
     const page = await log.read(member, { after, from, pendingOnly, limit: Math.min(first + 1, readAtMost) });
-    if (page.continuity === 'lost') throw new LifelineError('RESYNC_REQUIRED');
-    if (page.continuity === 'rewound') {
-      // What stood at the cursor was lost in a failover: all there is comes again, and the client drops what it knows.
-      after = { ...page.head, sequence: 0, chain: '' };
-      from = 0;
+    began ??= page.head;
+    if (page.continuity === 'lost' || page.head.epoch !== began.epoch) throw new LifelineError('RESYNC_REQUIRED');
+    const rewound = page.continuity === 'rewound';
+    if (rewound || page.head.generation !== began.generation) {
+      // What stood at the cursor was lost in a failover: all there is comes again, and the client drops what it knows. And where a failover
+      // came between two reads, the first ones may be of what is no more.
+      if (rewound) after = { ...page.head, sequence: 0, chain: '' };
+      from = after?.sequence ?? 0;
+      deliveries.length = 0;
+      end = undefined;
+      began = page.head;
       continue;
     }
     for (const entry of page.entries) {

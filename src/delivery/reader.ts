@@ -36,7 +36,7 @@ export interface ReaderParts {
 interface Replay {
   /** Null: only what is pending is wanted. */
   readonly after: Position | null;
-  /** The head when the replay began: behind it everything is live. Null until the first page told. */
+  /** Behind it everything is live: the head when the replay began. Null until the first page told. */
   readonly to: Position | null;
 }
 
@@ -82,6 +82,7 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
       from: scannedTo,
       limit: pageSize,
     });
+    // fail-point: between read and merge
     const to = current.to ?? page.head;
     if (page.continuity === 'lost' || page.head.epoch !== to.epoch) throw new LifelineError('RESYNC_REQUIRED');
     // Lost a suffix before or between the pages? Then all of it comes again: repeats are flagged, a gap could not be.
@@ -108,9 +109,20 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
     const page = await log.read(member, { after: from, from: scannedTo, limit: pageSize });
     if (page.continuity === 'lost') throw new LifelineError('RESYNC_REQUIRED');
     if (page.continuity === 'rewound') return restart(startOf(page.head));
+    if (page.head.generation !== from.generation) {
+      // The log may have lost a tail that was fed again since, and acknowledgements with it: what is pending up to here is looked at anew.
+      replay = { after: from, to: { ...from, generation: page.head.generation } };
+      scannedTo = 0;
+      return;
+    }
     learn(page, doubts);
     load(page.entries, page.done ? page.head : null, 'live');
     scannedTo = page.scannedTo;
+  };
+
+  const land = () => {
+    at = landing ?? at;
+    landing = null;
   };
 
   /** Gets more into the backlog; false when there is nothing to get. */
@@ -121,8 +133,13 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
     }
     const heard = merge({ entries: [], scannedTo }, feed.recent);
     if (at !== undefined && (answered !== feed.doubts || heard.gap)) {
+      const before = scannedTo;
       await refill(at);
-      return true;
+      if (replay !== null || backlog.length > 0 || scannedTo > before || answered !== feed.doubts) return true;
+      // What was heard beyond the head is not in this log (rung by a primary that is none any more, or not by us): asking again at once
+      // would get the same answer. The next bell or the sweep says when to look.
+      land();
+      return false;
     }
     load(heard.entries, heard.entries.at(-1)?.position ?? null, 'live');
     scannedTo = heard.position;
@@ -139,9 +156,7 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
           if (!settled) return { entry, replayed: replaying || entry.refed };
           continue;
         }
-        at = landing ?? at;
-        landing = null;
-        feed.release();
+        land();
         if (!(await advance())) return undefined;
       }
     },

@@ -66,6 +66,7 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
       }),
     async acknowledge(principal, ids) {
       const answer = await log.acknowledge(principal.member, ids, principal.accounts);
+      // fail-point: between ack script and ack reply
       metrics.acknowledgements.inc({ result: 'acknowledged' }, answer.acknowledged.length);
       metrics.acknowledgements.inc({ result: 'already-acknowledged' }, answer.alreadyAcknowledged.length);
       metrics.acknowledgements.inc({ result: 'unknown' }, answer.unknown.length);

@@ -74,6 +74,7 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
 
   const open = async () => {
     const membership = await hub.join(member, tap);
+    // fail-point: between subscribe and read
     const reader = createReader({
       log,
       feed: membership.feed,
@@ -88,6 +89,7 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   };
 
   const took = () => {
+    // fail-point: between send and bookkeeping
     window.took();
     if (lastLive !== undefined) metrics.deliveryDuration.observe(Math.max(0, now() - lastLive.origin.timestamp) / 1000);
     lastLive = undefined;
@@ -152,6 +154,8 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
       if (held === undefined || !session.live) return undefined;
       const { entry, replayed } = held;
       held = undefined;
+      // What is on its way already comes again when its time is up.
+      if (replayed && window.has(entry.event.id)) continue;
       if (wanted(entry.event)) return handEntry(entry, 1, replayed);
     }
     if (!paused) metrics.windowFull.inc();
@@ -161,7 +165,9 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
 
   const nextPassing = (position: Position | undefined) => {
     if (position === undefined || !session.live) return undefined;
-    const event = passing.take();
+    let event = passing.take();
+    // A refresh may have narrowed the token since it came by.
+    while (event !== undefined && !wanted(event)) event = passing.take();
     if (event === undefined) return undefined;
     return hand(event, { position, sequence: null, attempt: 1, replayed: false, acknowledgedAt: null });
   };
@@ -180,10 +186,12 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     return (await nextRepeat()) ?? (await nextEntry(reader)) ?? nextPassing(reader.position);
   };
 
-  /** A live stream outlasts a log that does not answer: it is made whole when the log is back. One that never began says so. */
+  /**
+   * A stream outlasts a log that does not answer, also when it has just begun: stock clients take an error as the end of their subscription
+   * and would not come back, while queries tell them meanwhile that there is trouble.
+   */
   const waitForLog = (error: unknown) => {
-    const began = live?.reader.position !== undefined;
-    if (!(error instanceof LifelineError) || error.code !== 'UNAVAILABLE' || !began) throw error;
+    if (!(error instanceof LifelineError) || error.code !== 'UNAVAILABLE') throw error;
     const timer = wheel.schedule(askAgain.least + askAgain.spread * random(), signal.wake);
     return signal.wait().finally(() => timer.cancel());
   };

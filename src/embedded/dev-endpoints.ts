@@ -42,11 +42,11 @@ export function createDevEndpoints({
           : Promise.resolve(problem(405, `Use ${route.method} here.`, { allow: route.method }));
       answer
         .catch((error: unknown) => {
-          logger.error({ error }, 'a development endpoint failed');
+          logger.error({ err: error }, 'a development endpoint failed');
           return problem(500, 'Something went wrong on our side; the log says what.');
         })
         .then(({ status, headers, body }) => response.writeHead(status, { 'cache-control': 'no-store', ...headers }).end(body))
-        .catch((error: unknown) => logger.debug({ error }, 'nobody took the answer'));
+        .catch((error: unknown) => logger.debug({ err: error }, 'nobody took the answer'));
       return true;
     },
   };

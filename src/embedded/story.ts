@@ -90,7 +90,7 @@ export function tellStory(ingest: Ingest, logger: Logger): { stop(): void } {
   const schedule = (scene: Scene) => {
     const timer = setTimeout(() => {
       timers.delete(timer);
-      play(scene).catch((error: unknown) => logger.error({ error }, 'the story could not go on'));
+      play(scene).catch((error: unknown) => logger.error({ err: error }, 'the story could not go on'));
     }, scene.afterMs);
     timers.add(timer);
   };

@@ -1,7 +1,8 @@
-import { storyAccount } from './story.ts';
+import { storyAccount, storyMember } from './story.ts';
 
 /** What GraphiQL opens with, and a newcomer runs first. */
-export const firstQuery = `# Member "demo" checks coverage every 15 seconds: watch the results arrive, and every one come again until it is acknowledged.
+export const firstQuery = `# Member "demo" checks coverage every 15 s.
+# Each result comes again until acknowledged.
 subscription Coverage {
   coverageUpdates(accountId: "${storyAccount}") {
     workflowId
@@ -13,14 +14,22 @@ subscription Coverage {
   }
 }
 
-# What was not acknowledged comes again: after 5 seconds, and to whoever subscribes next.
+# Put a delivery's id into Variables:
+# { "ids": ["…"] }
 mutation Acknowledge($ids: [ID!] = []) {
-  acknowledgeDeliveries(ids: $ids) { acknowledged alreadyAcknowledged unknown }
+  acknowledgeDeliveries(ids: $ids) {
+    acknowledged
+    alreadyAcknowledged
+    unknown
+  }
 }
 
 # The poll path: the same events, asked for.
 query Pending {
-  pendingDeliveries { nodes { type channel delivery { id } } pollAfterMs }
+  pendingDeliveries {
+    nodes { type channel delivery { id } }
+    pollAfterMs
+  }
 }
 `;
 
@@ -30,17 +39,33 @@ export function welcome(graphqlUrl: string, graphiql: boolean): string {
   const body = JSON.stringify({
     query: `subscription { coverageUpdates(accountId: "${storyAccount}") { workflowId status coverage { plan } delivery { id } } }`,
   });
-  const page = graphiql ? `\n  Watch events arrive (GraphiQL, already subscribed):\n\n    ${graphqlUrl}#run\n` : '';
+  const ownEvent = {
+    specversion: '1.0',
+    id: '1',
+    source: '/me',
+    type: 'rte.failed',
+    subject: storyMember,
+    data: {
+      workflowId: 'wf-mine',
+      accountId: storyAccount,
+      failure: { code: 'EXAMPLE', message: 'Sent by hand.', retryable: false },
+    },
+  };
+  const page = graphiql ? `  Watch events arrive (GraphiQL, already subscribed):\n\n    ${graphqlUrl}#run\n\n` : '';
   return `
   Lifeline runs EMBEDDED: everything is in this process's memory and NOTHING IS KEPT when it ends.
   Set REDIS_URL and KAFKA_BROKERS to run it for real; lifeline --help lists every variable.
-${page}
-  The same with curl:
+
+${page}  ${graphiql ? 'The same' : 'Watch events arrive'} with curl:
 
     curl -N ${graphqlUrl} -H 'content-type: application/json' -H 'accept: text/event-stream' \\
-      -H "authorization: Bearer $(curl -s '${origin}/dev/token?member=demo&accounts=${storyAccount}')" \\
+      -H "authorization: Bearer $(curl -s '${origin}/dev/token?member=${storyMember}&accounts=${storyAccount}')" \\
       -d '${body}'
 
-  Send an event of your own (any example of schema/events, as a CloudEvent) to ${origin}/dev/events
+  Send an event of your own (schema/events says what each type holds):
+
+    curl ${origin}/dev/events -H 'content-type: application/cloudevents+json' \\
+      -d '${JSON.stringify(ownEvent)}'
+
 `;
 }

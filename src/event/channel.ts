@@ -6,6 +6,8 @@ export function channelOf(type: EventType, member: string, id: string): string {
   return `/member/${member}/${domains[catalogue[type].domain].segment}/${id}`;
 }
 
+const anything = /^[^*]+$/;
+
 /** A channel pattern as Bayeux has it: `*` is one whole segment, `**` the rest. Always one member's. */
 export interface ChannelPattern {
   readonly member: string;
@@ -22,7 +24,9 @@ export function parseChannelPattern(pattern: string): ChannelPattern | null {
   const segments = pattern.slice(1).split('/');
   for (const [index, segment] of segments.entries()) {
     const last = index === segments.length - 1;
-    if (segment === '**' ? !last : segment !== '*' && !channelIdPattern.test(segment)) return null;
+    // What stands for a member is not malformed for being nobody: it is refused as another member's.
+    const literal = index === 1 && segments[0] === 'member' ? anything : channelIdPattern;
+    if (segment === '**' ? !last : segment !== '*' && !literal.test(segment)) return null;
   }
   const rest = segments.at(-1) === '**';
   const fixed = rest ? segments.slice(0, -1) : segments;

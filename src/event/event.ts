@@ -46,7 +46,7 @@ export interface RecordOrigin {
   readonly timestamp: number;
 }
 
-/** Ids that stand in a channel (DESIGN §3): nothing in it can be a separator or a wildcard, so no id can widen a pattern. */
+/** Ids that stand in a channel: nothing in it can be a separator or a wildcard, so no id can widen a pattern. */
 export const channelIdPattern = /^[A-Za-z0-9._:@-]{1,128}$/;
 
 /**

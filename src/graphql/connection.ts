@@ -104,8 +104,9 @@ export function createConnection(parts: ConnectionParts): Connection {
       const forget = started.onChange(() => {
         if (!started.ended) return;
         forget();
-        // After the streams, which hear of the same change, have sent their last results.
-        setImmediate(() => close(closeCodes.forbidden, 'The token has expired.'));
+        // At once, before the streams hear of it: who is told that a stream is complete does not resume it, while the stock client
+        // resumes everything by itself after this close, with the token that it is then given.
+        close(closeCodes.forbidden, 'The token has expired.');
       });
     },
     prepare(request) {

@@ -67,7 +67,8 @@ export function createEngine({
       const source = sources.get(document);
       if (source !== undefined) cache.set(source, document);
     }
-    return introspection ? found : found.map(withoutSuggestions);
+    const sentences = found.map(withSentence);
+    return introspection ? sentences : sentences.map(withoutSuggestions);
   };
 
   return {
@@ -116,6 +117,12 @@ function mapResults(
       return this;
     },
   };
+}
+
+/** graphql-js compares fields that repeat, pair by pair, up to a bound of its own; beyond it all it says is that. */
+function withSentence(error: GraphQLError): GraphQLError {
+  if (error.message !== 'Validation aborted.') return error;
+  return new GraphQLError('The document repeats the same fields too often to be checked. Select each of them once.');
 }
 
 /** With introspection off, `Did you mean …` would tell the schema name by name. */

@@ -19,9 +19,14 @@ export async function answer(routes: Routes, request: IncomingMessage, response:
   const path = request.url?.split('?', 1)[0] ?? '/';
   if (path === '/graphql') await answerGraphQL(routes, request, response);
   else if (await routes.endpoints(path, response)) return;
-  else if (routes.extra(request, response)) return;
+  else if (answerExtra(routes, request, response)) return;
   else if (path === '/' && routes.graphiql !== null) response.writeHead(302, { location: '/graphql' }).end();
   else sendJson(response, 404, { error: 'Nothing is here. GraphQL is at /graphql, health at /healthz and /readyz.' });
+}
+
+function answerExtra({ extra, crossOrigin }: Routes, request: IncomingMessage, response: ServerResponse): boolean {
+  allowOrigin(crossOrigin, request, response);
+  return extra(request, response);
 }
 
 async function answerGraphQL({ graphql, graphiql, crossOrigin }: Routes, request: IncomingMessage, response: ServerResponse) {

@@ -1,11 +1,11 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 import type { Principal } from '../auth/allow.ts';
 import type { DeliveryService } from '../delivery/delivery.ts';
 import { LifelineError } from '../errors.ts';
 import { createEndpoints, type Readiness, sendJson } from '../operations/endpoints.ts';
+import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { addressesFor } from './addresses.ts';
@@ -43,8 +43,8 @@ export interface ServerOptions {
   readonly publicUrl?: string;
   /** Answers requests to further paths: true when it takes the request. */
   readonly extraRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Further WebSockets are closed with 1013; 50 000 when left out. */
-  readonly maxConnections?: number;
+  /** Further WebSockets are closed with 1013. */
+  readonly maxConnections: number;
   readonly now?: () => number;
 }
 
@@ -75,7 +75,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const contextOf = (request: IncomingMessage) => ({ ...shared, addresses: addressesFor(request, publicUrl, local) });
 
   const operations = createHttpOperations({ credentials, contextOf, watchdog, now });
-  const maxConnections = options.maxConnections ?? 50_000;
   const sockets = createWebSockets({
     engine,
     errors,
@@ -84,7 +83,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     watchdog,
     metrics,
     logger,
-    maxConnections,
+    maxConnections: options.maxConnections,
     now,
   });
   const crossOrigin = { origins: options.corsOrigins, publicUrl };
@@ -143,17 +142,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
   let stopped: Promise<void> | undefined;
   return { url: `${local}/graphql`, port, stop: () => (stopped ??= stop()) };
-}
-
-function listen(http: ReturnType<typeof createHttpServer>, { host, port }: ServerOptions): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    http.once('error', reject);
-    // A restart brings every client back at once: the default backlog of 511 would make the kernel drop some.
-    http.listen({ host, port, backlog: 4096 }, () => {
-      http.off('error', reject);
-      resolve(http.address() as AddressInfo); // a TCP server that listens has one
-    });
-  });
 }
 
 function refuseUpgrade(socket: Duplex, status: number, sentence: string): void {

@@ -4,7 +4,7 @@ import { useCSRFPrevention } from '@graphql-yoga/plugin-csrf-prevention';
 import { GraphQLError, getOperationAST, OperationTypeNode } from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 
-import { errorTable, type ErrorCode } from '../errors.ts';
+import { errorTable, LifelineError, type ErrorCode } from '../errors.ts';
 import type { ClientErrors } from './client-error.ts';
 import type { Context } from './context.ts';
 import type { Engine } from './engine.ts';
@@ -46,7 +46,7 @@ export function createYogaHandler({ engine, errors, contextOf }: YogaParts) {
       if (operation === OperationTypeNode.SUBSCRIPTION && !acceptsStream(request)) throw notAcceptable();
       return contextOf(req, res, !asksOnlyForSchema(document, params.operationName));
     },
-    plugins: [useCSRFPrevention({ requestHeaders: preflighted }), useEngine(engine), shapeErrors(errors)],
+    plugins: [useCSRFPrevention({ requestHeaders: preflighted }), useEngine(engine), shapeErrors(errors), speak(errors)],
   });
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     await yoga(request, response);
@@ -90,6 +90,24 @@ function shapeErrors(errors: ClientErrors): Plugin {
           });
         }, 'application/json');
       }
+    },
+  };
+}
+
+/** Yoga refuses media types without a word. */
+const refusedMedia: Readonly<Record<number, string>> = {
+  406: 'Results come as application/json, application/graphql-response+json or text/event-stream: accept one of them.',
+  415: 'Send the operation as application/json.',
+};
+
+function speak(errors: ClientErrors): Plugin {
+  return {
+    onResponse(hook) {
+      const { response, fetchAPI } = hook;
+      const sentence = refusedMedia[response.status];
+      if (sentence === undefined || response.body !== null) return;
+      const { message, extensions } = errors.from(new LifelineError('BAD_USER_INPUT', sentence));
+      hook.setResponse(fetchAPI.Response.json({ errors: [{ message, extensions }] }, { status: response.status }));
     },
   };
 }

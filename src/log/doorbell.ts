@@ -2,54 +2,46 @@ import { RedisPubSub } from 'graphql-redis-subscriptions';
 
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
+import { createBells } from './doorbell-servers.ts';
 import { parseRing } from './entry-text.ts';
 import type { Listener, Ring } from './log.ts';
-import { createRedisConnection, type Redis, type RedisConnection, type RedisEndpoint } from './redis-connection.ts';
+import type { Redis } from './redis-connection.ts';
+import type { RedisTopology } from './redis-topology.ts';
 
-/** How many channels one SUBSCRIBE names after a reconnect: one command for all of them would block Redis for its whole length. */
-const subscribeSize = 500;
-
-/** Rings of channels, over a connection of its own: on one shared with commands a flood of rings would delay answers. */
+/** Rings of channels, over connections of their own: on one shared with commands a flood of rings would delay answers. */
 export interface Doorbell {
-  readonly connection: RedisConnection;
+  /** Why rings may be missed now; null while they are not. */
+  failure(): string | null;
   /** @throws LifelineError UNAVAILABLE */
   listen(channel: string, onRing: (ring: Ring) => void): Promise<Listener>;
   close(): Promise<void>;
 }
 
-export function createDoorbell(endpoint: RedisEndpoint, log: Logger): Doorbell {
+export function createDoorbell(topology: RedisTopology, log: Logger): Doorbell {
   /** Channels in use or being subscribed, with how many listeners. */
   const channels = new Map<string, number>();
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
   const failed = new Map<string, string>();
-  const interrupts = new Set<() => void>();
+  const interrupts = new Map<string, Set<() => void>>();
 
-  const connection = createRedisConnection(endpoint, {
-    log,
-    watch: (redis) => redis.ping(),
-    async prepare(redis) {
-      // All sent before any is answered: an UNSUBSCRIBE that comes meanwhile stays behind them. Subscribed first, then told: a reader
-      // that looks because it was told must not miss what happens between.
-      const names = [...channels.keys()];
-      const sent: Promise<unknown>[] = [];
-      for (let start = 0; start < names.length; start += subscribeSize) {
-        sent.push(redis.subscribe(...names.slice(start, start + subscribeSize)));
-      }
-      await Promise.all(sent);
-      for (const interrupt of interrupts) interrupt();
+  const bells = createBells(topology, log, {
+    channels: () => channels.keys(),
+    onInterrupted(some) {
+      for (const channel of some) for (const interrupt of interrupts.get(channel) ?? []) interrupt();
     },
   });
-  const { redis } = connection;
 
   /*
-   * What graphql-redis-subscriptions sees of the connection. It lets the promises of UNSUBSCRIBE and PUNSUBSCRIBE float, and rejects one of
+   * What graphql-redis-subscriptions sees of the connections. It lets the promises of UNSUBSCRIBE and PUNSUBSCRIBE float, and rejects one of
    * its own unhandled when a SUBSCRIBE fails (graphql-redis-subscriptions 2.7): so here neither ever fails. It is told that a failed
-   * SUBSCRIBE succeeded, and `listen` takes it back.
+   * SUBSCRIBE succeeded, and `listen` takes it back. It knows nothing of sharded channels: it hears of them as if they were plain ones.
    */
   const subscriber = {
-    on: (event: string, listener: (...args: string[]) => void) => redis.on(event, listener),
+    on: (event: string, listener: (channel: string, message: string) => void) => {
+      if (event === 'message') bells.onMessage(listener);
+    },
     subscribe: (channel: string, done: (error: null) => void) => {
-      redis
+      bells
         .subscribe(channel)
         .then(
           () => failed.delete(channel),
@@ -58,9 +50,7 @@ export function createDoorbell(endpoint: RedisEndpoint, log: Logger): Doorbell {
         .finally(() => done(null))
         .catch(() => {});
     },
-    unsubscribe: (channel: string) => {
-      redis.unsubscribe(channel).catch(() => {}); // without a connection there is no subscription either
-    },
+    unsubscribe: (channel: string) => bells.unsubscribe(channel),
     punsubscribe: () => {}, // no patterns here
   } as unknown as Redis; // the four methods the library calls, which its own typing does not tell
   const pubsub = new RedisPubSub({
@@ -79,9 +69,9 @@ export function createDoorbell(endpoint: RedisEndpoint, log: Logger): Doorbell {
   };
 
   return {
-    connection,
+    failure: () => bells.failure(),
     async listen(channel, onRing) {
-      await connection.usable();
+      await bells.usable(channel);
       let open = false;
       const hand = (ring: Ring | null) => {
         if (!open || ring === null) return;
@@ -96,25 +86,27 @@ export function createDoorbell(endpoint: RedisEndpoint, log: Logger): Doorbell {
 
       channels.set(channel, (channels.get(channel) ?? 0) + 1);
       const id = await pubsub.subscribe<Ring | null>(channel, hand);
-      const failure = failed.get(channel);
-      if (failure !== undefined || connection.failure() !== null) {
+      const failure = failed.get(channel) ?? bells.failureAt(channel);
+      if (failure !== null) {
         release(channel, id);
-        throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failure ?? 'connection lost') });
+        throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failure) });
       }
       open = true;
-      interrupts.add(interrupt);
+      const own = interrupts.get(channel) ?? new Set();
+      interrupts.set(channel, own.add(interrupt));
       return {
         close() {
           if (!open) return;
           open = false;
-          interrupts.delete(interrupt);
+          own.delete(interrupt);
+          if (own.size === 0 && interrupts.get(channel) === own) interrupts.delete(channel);
           release(channel, id);
         },
       };
     },
     async close() {
       interrupts.clear();
-      await connection.close();
+      await bells.close();
     },
   };
 }

@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
+import type { Access, HostPort, RedisAddress } from '../redis-url.ts';
 
 export type { Redis } from 'ioredis';
 
@@ -35,32 +36,30 @@ export interface RedisConnection {
   close(): Promise<void>;
 }
 
-export interface RedisEndpoint {
-  /** `redis://` or `rediss://`, with user and password where there are any. */
-  readonly url: string;
-  /** PEM of the authority that signed the server's certificate, where it is not a public one; only for `rediss://`. */
-  readonly tlsCa?: string | undefined;
+/** What a connection leads to: a server, whatever primary the Sentinels name, or one node of a Cluster. */
+export type RedisServer = Exclude<RedisAddress, { kind: 'cluster' }> | ({ readonly kind: 'node' } & HostPort & Access);
+
+export interface RedisConnectionParts {
+  /** Runs on every new connection before anything else uses it. */
+  prepare: (redis: Redis) => Promise<void>;
+  /** Asked every two seconds: rejects when the connection must not be used any more. */
+  watch: (redis: Redis) => Promise<unknown>;
+  /** PEM of the authority that signed the server's certificate, where it is not a public one; only for TLS. */
+  tlsCa?: string | undefined;
+  log: Logger;
+  /** Which one it is, for the log, where there are several. */
+  node?: string | undefined;
+  options?: Pick<RedisOptions, 'enableAutoPipelining'>;
 }
 
 export function createRedisConnection(
-  { url, tlsCa }: RedisEndpoint,
-  {
-    prepare,
-    watch,
-    log,
-    options = {},
-  }: {
-    /** Runs on every new connection before anything else uses it. */
-    prepare: (redis: Redis) => Promise<void>;
-    /** Asked every two seconds: rejects when the connection must not be used any more. */
-    watch: (redis: Redis) => Promise<unknown>;
-    log: Logger;
-    options?: Pick<RedisOptions, 'enableAutoPipelining'>;
-  },
+  server: RedisServer,
+  { prepare, watch, tlsCa, log, node, options = {} }: RedisConnectionParts,
 ): RedisConnection {
-  const redis = new Redis(url, {
+  // Behind Sentinel the next attempt asks who is the primary now, and the answer changes within seconds: no reason to wait for long.
+  const longestWait = server.kind === 'sentinel' ? 1_000 : 10_000;
+  const redis = openRedis(server, tlsCa, {
     ...options,
-    ...(tlsCa !== undefined && url.startsWith('rediss:') ? { tls: { ca: tlsCa } } : {}),
     // A command of before the break may have been executed: only its caller knows whether it may be sent again. 0 retries: what is in
     // flight when the connection breaks rejects at once (otherwise ioredis keeps it for the next connection, or lets it hang).
     autoResendUnfulfilledCommands: false,
@@ -71,13 +70,15 @@ export function createRedisConnection(
     connectTimeout: silenceMs,
     commandTimeout: answerMs,
     socketTimeout: silenceMs,
-    retryStrategy: (attempt) => Math.min(10_000, 100 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
+    retryStrategy: (attempt) => Math.min(longestWait, 100 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
     // A primary that was demoted keeps its connections and refuses writes.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   });
 
+  const which = node === undefined ? {} : { node };
   let state: 'down' | 'up' | 'closed' = 'down';
   let reason = 'connecting';
+  let sentinelReason: string | undefined;
   let refused: RedisRefused | undefined;
   let downSince = performance.now();
   let reported: string | undefined;
@@ -98,7 +99,7 @@ export function createRedisConnection(
     reason = why;
     // One line per change of state: the reasons of further attempts are not news, a refusal is.
     const news = refused === undefined ? 'down' : refused.message;
-    if (reported !== news) log.warn({ reason }, refused === undefined ? 'Redis does not answer' : 'Redis refused');
+    if (reported !== news) log.warn({ reason, ...which }, refused === undefined ? 'Redis does not answer' : 'Redis refused');
     reported = news;
   };
 
@@ -119,7 +120,7 @@ export function createRedisConnection(
       state = 'up';
       up.resolve();
       ready.resolve();
-      if (reported !== 'up') log.info({}, 'Redis answers');
+      if (reported !== 'up') log.info(which, 'Redis answers');
       reported = 'up';
     } catch (error) {
       failPrepared(error);
@@ -130,11 +131,20 @@ export function createRedisConnection(
 
   redis.on('error', (error: NodeJS.ErrnoException) => {
     // A name with several addresses fails with an AggregateError, whose message is empty.
-    if (state === 'down' && refused === undefined) reason = error.message || (error.code ?? 'no connection');
+    if (state === 'down' && refused === undefined) reason = sentinelReason ?? (error.message || (error.code ?? 'no connection'));
     if (state === 'down') goDown(reason);
   });
+  // ioredis only tells here what a Sentinel had to say; its 'error' says that no Sentinel could be reached, which need not be so.
+  redis.on('sentinelError', (error: Error) => {
+    sentinelReason = /invalid reply|No such master/.test(error.message)
+      ? 'the Sentinels do not know a primary of this name'
+      : `no Sentinel can be asked: ${error.message}`;
+  });
   redis.on('close', () => goDown(state === 'up' ? 'connection lost' : reason));
-  redis.on('ready', () => void tryPrepare());
+  redis.on('ready', () => {
+    sentinelReason = undefined;
+    void tryPrepare();
+  });
 
   const watcher = setInterval(() => {
     // A silent socket is destroyed by ioredis, because the question leaves an answer owing.
@@ -178,4 +188,56 @@ export function createRedisConnection(
   function isUp(): boolean {
     return state === 'up';
   }
+}
+
+/**
+ * One question to one server, over a connection of its own that ends with it.
+ *
+ * @throws Error within some three seconds
+ */
+export async function askOnce<T>(
+  server: RedisServer,
+  tlsCa: string | undefined,
+  question: (redis: Redis) => Promise<T>,
+): Promise<T> {
+  const redis = openRedis(server, tlsCa, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    connectTimeout: patienceMs,
+    commandTimeout: patienceMs,
+    socketTimeout: answerMs,
+  });
+  redis.on('error', () => {}); // `connect` rejects with it too
+  try {
+    await redis.connect();
+    return await question(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** A connection without the care of `createRedisConnection`. */
+export function openRedis(server: RedisServer, tlsCa: string | undefined, options: Omit<RedisOptions, 'replyMapping'>): Redis {
+  const tls = server.tls ? { tls: tlsCa === undefined ? {} : { ca: tlsCa } } : {};
+  if (server.kind === 'single') return new Redis(server.url, { ...options, ...(tlsCa === undefined ? {} : tls) });
+  const { username, password } = server;
+  const user = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  if (server.kind === 'node') return new Redis({ ...options, ...tls, ...user, host: server.host, port: server.port });
+  const { sentinels, master, db, sentinelUsername, sentinelPassword } = server;
+  return new Redis({
+    ...options,
+    ...tls,
+    ...user,
+    sentinels: sentinels.map(({ host, port }) => ({ host, port })),
+    name: master,
+    db,
+    ...(sentinelUsername === undefined ? {} : { sentinelUsername }),
+    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+    ...(server.tls ? { sentinelTLS: { ...tls.tls }, enableTLSForSentinelMode: true } : {}),
+    sentinelCommandTimeout: answerMs,
+    // Always a number: without one ioredis gives the connection up for ever. Short, because `close` has to wait for it.
+    sentinelRetryStrategy: (attempt) => Math.min(1_000, 100 * attempt) * (0.5 + Math.random() / 2),
+  });
 }

@@ -4,7 +4,7 @@ import { parseEntry } from './entry-text.ts';
 import type { Entry, ReapReport, Retention } from './log.ts';
 import type { Keys } from './redis-keys.ts';
 import { list, number, text } from './redis-reply.ts';
-import type { ScriptCall } from './redis-scripts.ts';
+import type { RedisCall } from './redis-send.ts';
 
 /** A reaper that died leaves its hash tag to the others after this long, ms. Every sweep renews it. */
 const leaseMs = 30_000;
@@ -25,8 +25,8 @@ export function coalesceMs(retention: Retention): number {
 export interface ReapStore {
   readonly keys: Keys;
   readonly retention: Retention;
-  run(call: ScriptCall): Promise<unknown>;
-  runAll(calls: readonly ScriptCall[]): Promise<unknown[]>;
+  run(call: RedisCall): Promise<unknown>;
+  runAll(calls: readonly RedisCall[]): Promise<unknown[]>;
   /** SET NX PX. @returns whether the lease is ours now */
   lease(key: string, token: string, ms: number): Promise<boolean>;
 }
@@ -134,9 +134,7 @@ class Round {
       this.report.unburied += expired.length; // they stay, and the caller sees it in the report
       return;
     }
-    const sequences = expired.map(({ position }) => position.sequence);
-    this.report.buried += number(
-      await this.#store.run({ script: 'bury', keys: [this.#store.keys.member(member)], args: sequences }),
-    );
+    const args = expired.flatMap(({ position, event }) => [position.sequence, event.id]);
+    this.report.buried += number(await this.#store.run({ script: 'bury', keys: [this.#store.keys.member(member)], args }));
   }
 }

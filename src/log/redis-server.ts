@@ -2,12 +2,12 @@ import { RedisRefused, type Redis } from './redis-connection.ts';
 import type { Keys } from './redis-keys.ts';
 
 /**
- * Looks at the server behind a new connection.
+ * Looks at the server behind a connection.
  *
  * @returns its run_id, which every script wants to know: another one means another primary, which may lack a suffix
- * @throws RedisRefused when it may evict keys, or holds a log with another number of hash tags; Error while it is a replica
+ * @throws RedisRefused when it may evict keys, or when it has to be spoken to as a Cluster and is not; Error while it is a replica
  */
-export async function inspectServer(redis: Redis, keys: Keys): Promise<string> {
+export async function inspectServer(redis: Redis, { asCluster }: { asCluster: boolean }): Promise<string> {
   // INFO rather than CONFIG GET, which managed services and ACLs often withhold.
   const [server, memory, replication] = await Promise.all(
     ['server', 'memory', 'replication'].map((section) => redis.info(section)),
@@ -21,6 +21,24 @@ export async function inspectServer(redis: Redis, keys: Keys): Promise<string> {
   }
   // It may lag behind, and what is read must never be older than what was heard. During a failover this passes.
   if (field(replication, 'role') !== 'master') throw new Error('this Redis is a replica, the primary is needed');
+  if (!asCluster && field(server, 'redis_mode') === 'cluster') {
+    // Who may not ask is left to find out: a Cluster of one node can be used like this.
+    const cluster = await redis.cluster('INFO').catch(() => '');
+    if (Number(/^cluster_size:(\d+)/m.exec(cluster)?.[1] ?? 1) > 1) {
+      throw new RedisRefused(
+        'This Redis is one node of a Cluster: set REDIS_URL to redis+cluster://host:port, or to several of its nodes with commas between them.',
+      );
+    }
+  }
+  return field(server, 'run_id');
+}
+
+/**
+ * Puts on record into how many hash tags the log is divided, where nothing is on record.
+ *
+ * @throws RedisRefused when it is another number
+ */
+export async function checkDivision(redis: Redis, keys: Keys): Promise<void> {
   await redis.hsetnx(keys.meta, 'hashTags', keys.parts);
   const parts = Number(await redis.hget(keys.meta, 'hashTags'));
   if (parts !== keys.parts) {
@@ -29,7 +47,6 @@ export async function inspectServer(redis: Redis, keys: Keys): Promise<string> {
         `Use ${parts} again, or another key prefix.`,
     );
   }
-  return field(server, 'run_id');
 }
 
 function field(info = '', name = ''): string {

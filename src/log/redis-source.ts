@@ -2,22 +2,19 @@ import { accountText } from './entry-text.ts';
 import { crowdedAt, type AppendResult, type Gap, type SourcePosition, type SourceRecord, type SourceWriter } from './log.ts';
 import type { Keys } from './redis-keys.ts';
 import { list, number, numberOrNull, text } from './redis-reply.ts';
-import type { ScriptAnswer, ScriptCall } from './redis-scripts.ts';
+import { type RedisAnswer, type RedisCall, runIdOfServer } from './redis-send.ts';
 
 /** What a source writer needs of the log. Rejections are LifelineErrors already. */
 export interface RedisStore {
   readonly keys: Keys;
-  /** Runs calls in order in one round trip; `incarnation` is what scripts want to know of the connection they run on. */
-  run(calls: (incarnation: Incarnation) => readonly ScriptCall[]): Promise<ScriptAnswer[]>;
-  /** One field of many hashes in one round trip. */
+  /** Runs calls in one round trip per server, those of one hash tag in order. */
+  run(calls: readonly RedisCall[]): Promise<RedisAnswer[]>;
+  /** One field of many hashes in one round trip per server. */
   fields(keys: readonly string[], field: string): Promise<readonly unknown[]>;
+  /** The name of the data, where a hash tag turns out to be empty. */
+  epochCandidate(): string;
   /** What a failed script's error becomes for the caller. */
   unavailable(error: Error): Error;
-}
-
-export interface Incarnation {
-  readonly epochCandidate: string;
-  readonly runId: string;
 }
 
 /** One script call carries at most this much: Redis does nothing else meanwhile. */
@@ -69,13 +66,16 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
       if (before !== null && position !== null && position < before) rewound.add(part);
       believed[part] = position;
     }
-    covered = smallest([...behind.values()]);
+    // Never forward: while one loss is being read again, another one that went less far back must not end that early.
+    covered = smallest([covered, ...behind.values()]);
     return { status: 'gap', next: covered };
   };
 
   /** Sends appends and takes in the answers. An error outweighs a gap: behind a call that failed, its successors only seem to gap. */
   const send = async (batches: readonly Batch[]) => {
-    const answers = await store.run((incarnation) => batches.map((batch) => appendCall(batch, incarnation)));
+    const answering = store.run(batches.map(appendCall));
+    // fail-point: inside append's await
+    const answers = await answering;
     const total = { appended: 0, duplicates: 0, stale: 0, crowded: 0 };
     const behind = new Map<number, number | null>();
     let failure: Error | undefined;
@@ -102,7 +102,7 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
     return learn(behind) ?? total;
   };
 
-  const appendCall = ({ part, from, to, records }: Batch, { epochCandidate, runId }: Incarnation): ScriptCall => {
+  const appendCall = ({ part, from, to, records }: Batch): RedisCall => {
     const members = [...new Set(records.map(({ event }) => event.member))];
     const passing = records.map(({ event }) => (event.expiresAt === null ? keys.latest(event.member, event.channel) : null));
     const latest = [...new Set(passing.filter((key) => key !== null))];
@@ -115,8 +115,8 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
         field,
         from ?? '',
         to,
-        epochCandidate,
-        runId,
+        store.epochCandidate(),
+        runIdOfServer,
         startGeneration ? 1 : 0,
         crowdedAt,
         keys.bells(part),
@@ -138,11 +138,11 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
   };
 
   const place = async (offset: number, how: 'begin' | 'restart') => {
-    const answers = await store.run(({ epochCandidate, runId }) =>
+    const answers = await store.run(
       allParts.map((part) => ({
         script: 'begin',
         keys: [keys.part(part)],
-        args: [field, offset, epochCandidate, runId, how],
+        args: [field, offset, store.epochCandidate(), runIdOfServer, how],
       })),
     );
     adopt(

@@ -2,16 +2,20 @@ import { randomBytes } from 'node:crypto';
 
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
+import { parseRedisUrl } from '../redis-url.ts';
 import { createDoorbell } from './doorbell.ts';
 import { accountText, parseEntry, parseEvent } from './entry-text.ts';
 import { type Acknowledgement, defaultRetention, type EventLog, type Page, type Position, type Retention } from './log.ts';
-import { createRedisConnection, type Redis, type RedisEndpoint } from './redis-connection.ts';
+import { createClusterTopology } from './redis-cluster.ts';
 import { createKeys } from './redis-keys.ts';
+import { createRedisNodes } from './redis-nodes.ts';
 import { coalesceMs, reap } from './redis-reap.ts';
 import { list, number, text } from './redis-reply.ts';
-import { loadScripts, runScript, runScripts, type ScriptCall } from './redis-scripts.ts';
-import { inspectServer } from './redis-server.ts';
+import { createScripts } from './redis-scripts.ts';
+import { type RedisCall, runIdOfServer, send } from './redis-send.ts';
+import { checkDivision, inspectServer } from './redis-server.ts';
 import { createRedisSource } from './redis-source.ts';
+import { createSingleTopology } from './redis-topology.ts';
 
 /** Entry text in one page, and sequences looked at for it: what keeps a read short for Redis and its answer small for the heap. */
 const pageBytes = 1024 * 1024;
@@ -19,7 +23,11 @@ const pageLooked = 2_000;
 /** Members, sequences or ids that one script call names at most. */
 const perCall = 500;
 
-export interface RedisLogOptions extends RedisEndpoint {
+export interface RedisLogOptions {
+  /** One server, Sentinels, or the nodes of a Cluster: `parseRedisUrl` tells the forms. */
+  readonly url: string;
+  /** PEM of the authority that signed the servers' certificates, where it is not a public one; only for TLS. */
+  readonly tlsCa?: string | undefined;
   /** In front of every key. Default `lifeline`. */
   readonly prefix?: string | undefined;
   /** Into how many hash tags members are divided; fixed for the life of the data. Default 128. */
@@ -29,7 +37,7 @@ export interface RedisLogOptions extends RedisEndpoint {
 }
 
 /**
- * The log in Redis. Connects in the background, for ever; until it is connected calls reject with UNAVAILABLE within three seconds.
+ * The log in Redis: one server, a primary that Sentinels name, or a Cluster. Connects in the background, for ever; until it is connected calls reject with UNAVAILABLE within three seconds.
  * `ready` resolves once it is, and rejects when this Redis must not be used (it may evict, or holds a log of another shape).
  */
 export type RedisLog = EventLog & { readonly ready: Promise<void> };
@@ -39,105 +47,97 @@ export function createRedisLog({
   hashTags = 128,
   retention = defaultRetention,
   logger,
-  ...endpoint
+  url,
+  tlsCa,
 }: RedisLogOptions): RedisLog {
   const keys = createKeys(prefix, hashTags);
   const log = logger.child({ part: 'log' });
-  let runId = '';
   /** Why writes fail though Redis answers (out of memory, failing disk); undefined while they do not. */
   let writeFailure: string | undefined;
 
-  const inspect = async (redis: Redis) => {
-    runId = await inspectServer(redis, keys);
-  };
-  const commands = createRedisConnection(endpoint, {
+  const address = parseRedisUrl(url);
+  const parts = Array.from({ length: keys.parts }, (_, part) => keys.part(part));
+  const topology =
+    address.kind === 'cluster'
+      ? createClusterTopology({ address, tlsCa, keys: [keys.meta, ...parts], log })
+      : createSingleTopology(address, tlsCa);
+  const scripts = createScripts(topology.sharded);
+  const nodes = createRedisNodes({
+    topology,
+    first: keys.meta,
     log,
-    options: { enableAutoPipelining: true },
-    // Again and again: a primary may be demoted, reconfigured or (behind a proxy) replaced under a connection that stays.
-    watch: inspect,
+    inspect: (redis) => inspectServer(redis, { asCluster: topology.sharded }),
+    inspectFirst: (redis) => checkDivision(redis, keys),
     async prepare(redis) {
-      await inspect(redis);
-      await loadScripts(redis);
+      await scripts.load(redis);
       writeFailure = undefined; // of another connection
     },
   });
-  const doorbell = createDoorbell(endpoint, logger.child({ part: 'doorbell' }));
-  const { redis } = commands;
+  const doorbell = createDoorbell(topology, logger.child({ part: 'doorbell' }));
 
   // Errors of ioredis carry the command with all its arguments, payloads and passwords too: only the sentence goes on.
   const unavailable = (error: Error) => new LifelineError('UNAVAILABLE', undefined, { cause: new Error(error.message) });
-  const incarnation = () => ({ epochCandidate: randomBytes(6).toString('base64url'), runId });
+  const epochCandidate = () => randomBytes(6).toString('base64url');
 
-  /** `work` on a connection that is up; every way to fail is UNAVAILABLE. */
-  const use = async <T>(work: () => Promise<T>): Promise<T> => {
-    await commands.usable();
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof LifelineError) throw error;
-      throw unavailable(error instanceof Error ? error : new Error(String(error)));
-    }
-  };
-  const run = (call: () => ScriptCall) => use(() => runScript(redis, call()));
-  const runMany = async (calls: readonly ScriptCall[]): Promise<unknown[]> =>
-    use(async () =>
-      (await runScripts(redis, calls)).map((answer) => {
-        if (!answer.ok) throw answer.error;
-        return answer.reply;
-      }),
-    );
+  /** Answers in the order of the calls; every way to fail is UNAVAILABLE. */
+  const runAll = async (calls: readonly RedisCall[]): Promise<unknown[]> =>
+    (await send(nodes, scripts, calls)).map((answer) => {
+      if (answer.ok) return answer.reply;
+      throw answer.error instanceof LifelineError ? answer.error : unavailable(answer.error);
+    });
+  const run = async (call: RedisCall): Promise<unknown> => (await runAll([call]))[0];
 
   /** What was asked of a member in pieces, in one list. */
   const inPieces = <T, R>(items: readonly T[], ask: (piece: readonly T[]) => Promise<readonly R[]>): Promise<R[]> =>
     Promise.all(pieces(items).map(ask)).then((answers) => answers.flat());
 
   return {
-    ready: commands.ready,
+    ready: nodes.ready,
 
     source: (topic, partition) =>
       createRedisSource(
         {
           keys,
-          unavailable,
-          run: (calls) =>
-            use(async () => {
-              const answers = await runScripts(redis, calls(incarnation()));
-              // Only what Redis itself said: a broken connection has a health of its own.
-              const failed = answers.find((answer) => !answer.ok && answer.error.name === 'ReplyError');
-              const failure = failed?.ok === false ? failed.error.message : undefined;
-              if (failure !== undefined && failure !== writeFailure) log.error({ reason: failure }, 'Redis refuses to write');
-              if (failure === undefined && writeFailure !== undefined) log.info({}, 'Redis writes again');
-              writeFailure = failure;
-              return answers;
-            }),
-          fields: (hashes, field) => use(() => Promise.all(hashes.map((hash) => redis.hget(hash, field)))),
+          epochCandidate,
+          unavailable: (error) => (error instanceof LifelineError ? error : unavailable(error)),
+          async run(calls) {
+            // Nothing to do is no success while there is nobody to do it.
+            if (calls.length === 0) await nodes.owner(nodes.slotOf(keys.meta));
+            const answers = await send(nodes, scripts, calls);
+            // Only what Redis itself said: a broken connection has a health of its own.
+            const failed = answers.find((answer) => !answer.ok && answer.error.name === 'ReplyError');
+            const failure = failed?.ok === false ? failed.error.message : undefined;
+            if (failure !== undefined && failure !== writeFailure) log.error({ reason: failure }, 'Redis refuses to write');
+            const recovered = failure === undefined && writeFailure !== undefined && answers.some(({ ok }) => ok);
+            if (recovered) log.info({}, 'Redis writes again');
+            if (failure !== undefined || recovered) writeFailure = failure;
+            return answers;
+          },
+          fields: (hashes, field) => runAll(hashes.map((hash) => ({ command: 'hget', keys: [hash], args: [field] }))),
         },
         topic,
         partition,
       ),
 
     async read(member, { after, pendingOnly = false, from = 0, limit }) {
+      const known = after ?? { epoch: '', generation: 0, sequence: 0, chain: '' };
       const reply = list(
-        await run(() => {
-          const { epochCandidate, runId } = incarnation();
-          const { epoch, generation, sequence, chain } = after ?? { epoch: '', generation: 0, sequence: 0, chain: '' };
-          return {
-            script: 'read',
-            keys: [keys.part(keys.partOf(member)), keys.member(member)],
-            args: [
-              epochCandidate,
-              runId,
-              epoch,
-              generation,
-              sequence,
-              chain,
-              pendingOnly ? 1 : 0,
-              from,
-              Math.max(limit, 1),
-              pageBytes,
-              pageLooked,
-            ],
-          };
+        await run({
+          script: 'read',
+          keys: [keys.part(keys.partOf(member)), keys.member(member)],
+          args: [
+            epochCandidate(),
+            runIdOfServer,
+            known.epoch,
+            known.generation,
+            known.sequence,
+            known.chain,
+            pendingOnly ? 1 : 0,
+            from,
+            Math.max(limit, 1),
+            pageBytes,
+            pageLooked,
+          ],
         }),
       );
       const [epoch, generation, sequence, chain, continuity, scannedTo, ...found] = reply;
@@ -158,13 +158,10 @@ export function createRedisLog({
     fetch: (member, sequences) =>
       inPieces(sequences, async (piece) => {
         const [epoch, generation, ...found] = list(
-          await run(() => {
-            const { epochCandidate, runId } = incarnation();
-            return {
-              script: 'fetch',
-              keys: [keys.part(keys.partOf(member)), keys.member(member)],
-              args: [epochCandidate, runId, ...piece],
-            };
+          await run({
+            script: 'fetch',
+            keys: [keys.part(keys.partOf(member)), keys.member(member)],
+            args: [epochCandidate(), runIdOfServer, ...piece],
           }),
         );
         return piece.map((sequence, index) => {
@@ -178,15 +175,13 @@ export function createRedisLog({
       const calls = [...Map.groupBy(new Set(members), (member) => keys.partOf(member))].flatMap(([part, own]) =>
         pieces(own).map((piece) => ({ part, piece })),
       );
-      const replies = await use(() => {
-        const { epochCandidate, runId } = incarnation();
-        const asked = calls.map(({ part, piece }) => ({
-          script: 'heads' as const,
+      const replies = await runAll(
+        calls.map(({ part, piece }) => ({
+          script: 'heads',
           keys: [keys.part(part), ...piece.map((member) => keys.member(member))],
-          args: [epochCandidate, runId],
-        }));
-        return runMany(asked);
-      });
+          args: [epochCandidate(), runIdOfServer],
+        })),
+      );
       for (const [index, reply] of replies.entries()) {
         const [epoch, generation, ...found] = list(reply);
         for (const [at, member] of (calls[index]?.piece ?? []).entries()) {
@@ -202,8 +197,8 @@ export function createRedisLog({
     },
 
     async latest(member, channel) {
-      const value = await use(() => redis.get(keys.latest(member, channel)));
-      const event = value === null ? null : parseEvent(value.slice(value.indexOf('|') + 1));
+      const value = await run({ command: 'get', keys: [keys.latest(member, channel)], args: [] });
+      const event = value === null ? null : parseEvent(text(value).slice(text(value).indexOf('|') + 1));
       // The key names only the channel: two members of one hash tag share the name space.
       return event?.member === member ? event : null;
     },
@@ -212,7 +207,7 @@ export function createRedisLog({
       const asked = [...new Set(ids)];
       const letters = await inPieces(asked, async (piece) =>
         list(
-          await run(() => ({
+          await run({
             script: 'acknowledge',
             keys: [keys.member(member), keys.due(keys.partOf(member))],
             args: [
@@ -225,7 +220,7 @@ export function createRedisLog({
               ...(accounts ?? []).map(accountText),
               ...piece,
             ],
-          })),
+          }),
         ),
       );
       const withLetter = (letter: string) => asked.filter((_, index) => letters[index] === letter);
@@ -243,21 +238,21 @@ export function createRedisLog({
         {
           keys,
           retention,
-          run: (call) => run(() => call),
-          runAll: runMany,
-          lease: async (key, token, ms) => (await use(() => redis.set(key, token, 'PX', ms, 'NX'))) === 'OK',
+          run,
+          runAll,
+          lease: async (key, token, ms) => (await run({ command: 'set', keys: [key], args: [token, 'PX', ms, 'NX'] })) === 'OK',
         },
         bury,
       ),
 
     health() {
-      const reason = commands.failure() ?? doorbell.connection.failure();
+      const reason = nodes.failure() ?? doorbell.failure();
       if (reason !== null) return { ok: false, reason };
       return writeFailure === undefined ? { ok: true } : { ok: false, reason: `Redis refuses to write: ${writeFailure}` };
     },
 
     async close() {
-      await Promise.all([commands.close(), doorbell.close()]);
+      await Promise.all([topology.close(), nodes.close(), doorbell.close()]);
     },
   };
 }

@@ -39,7 +39,7 @@ local function judge(entry)
   return state, tonumber(expires)
 end
 
--- The one place where a doorbell is rung: a classic channel; SPUBLISH would stand here.
+-- The one place where a doorbell is rung. In a Cluster SPUBLISH stands here: the channel carries the hash tag of the keys.
 local function ring(channel, message)
   redis.call('PUBLISH', channel, message)
 end

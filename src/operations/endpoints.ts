@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
+import { listen } from './listen.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Whether this process can do its work now, each thing it needs by name. */
@@ -8,7 +8,8 @@ export interface Readiness {
   readonly ready: boolean;
   readonly checks: Readonly<Record<string, Check>>;
 }
-export type Check = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+/** `messages`: how far behind, where that is no reason not to be ready. */
+export type Check = { readonly ok: true; readonly messages?: number } | { readonly ok: false; readonly reason: string };
 
 export function readinessOf(checks: Readonly<Record<string, Check>>): Readiness {
   return { ready: Object.values(checks).every(({ ok }) => ok), checks };
@@ -76,13 +77,7 @@ export async function serveEndpoints({
   const http = createServer((request, response) => {
     handle(request, response).catch(() => response.destroy());
   });
-  const address = await new Promise<AddressInfo>((resolve, reject) => {
-    http.once('error', reject);
-    http.listen({ host, port }, () => {
-      http.off('error', reject);
-      resolve(http.address() as AddressInfo); // a TCP server that listens has one
-    });
-  });
+  const address = await listen(http, { host, port });
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
     async stop() {

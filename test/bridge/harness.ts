@@ -1,5 +1,6 @@
 import { createBridge, type Bridge } from '../../src/bridge/bridge.ts';
 import { createKafka } from '../../src/bridge/kafka.ts';
+import type { ConnectionOptions } from '../../src/bridge/kafkajs.ts';
 import type { DeadLetters } from '../../src/bridge/dead-letter.ts';
 import type { Entry, EventLog } from '../../src/log/log.ts';
 import type { Logger } from '../../src/operations/logger.ts';
@@ -36,13 +37,23 @@ export interface TestBridgeOptions {
   readonly deadLetterTopic: string;
   readonly groupId?: string;
   readonly createTopics?: boolean;
+  /** Plain text without a user when left out. */
+  readonly security?: Pick<ConnectionOptions, 'ssl' | 'sasl'>;
   /** Replaces the dead-letter topic. */
   readonly deadLetters?: DeadLetters;
 }
 
 /** A started bridge with everything of the product but the process around it. */
 export function startTestBridge(options: TestBridgeOptions): TestBridge {
-  const { brokers, log, topics, deadLetterTopic, groupId = unique('group'), createTopics = false } = options;
+  const {
+    brokers,
+    log,
+    topics,
+    deadLetterTopic,
+    groupId = unique('group'),
+    createTopics = false,
+    security = { ssl: null, sasl: null },
+  } = options;
   const metrics = createMetrics();
   const lines: LogLine[] = [];
   const keep = (level: LogLine['level']) => (fields: object, message: string) =>
@@ -54,7 +65,7 @@ export function startTestBridge(options: TestBridgeOptions): TestBridge {
     error: keep('error'),
     child: () => logger,
   };
-  const connection = { brokers, ssl: null, sasl: null, clientId: 'test-bridge' };
+  const connection = { brokers, ...security, clientId: 'test-bridge' };
   const kafka = createKafka({ ...connection, groupId, topics, deadLetterTopic, createTopics, logger, metrics });
   const deadLetters = options.deadLetters ?? kafka.deadLetters;
   const bridge = createBridge({ records: kafka.records, log, deadLetters, logger, metrics });

@@ -2,6 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 
 import { startLane } from '../../src/bridge/lane.ts';
 import type { Batch, KafkaRecord, PartitionReader } from '../../src/bridge/records.ts';
+import type { SourceWriter } from '../../src/log/log.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { createLogger } from '../../src/operations/logger.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
@@ -52,8 +53,17 @@ function lane(offsets: readonly number[], answer: (from: number, honest: Batch |
   const deadLetters = { send: async () => undefined, health: () => ({ ok: true }) as const };
   const signals = { stopping: controller.signal, abandon: controller.signal };
   const shared = { logger: createLogger('silent'), metrics, memory: { applied: 0 }, now: Date.now, onTrouble: () => undefined };
-  startLane({ reader, writer: log.source('t', 0), deadLetters, ...shared, ...signals });
-  return { log, asked };
+  const source = log.source('t', 0);
+  const appends: number[] = [];
+  const writer: SourceWriter = {
+    ...source,
+    append(to, records) {
+      appends.push(records.length);
+      return source.append(to, records);
+    },
+  };
+  startLane({ reader, writer, deadLetters, ...shared, ...signals });
+  return { log, asked, appends };
 }
 
 const arrived = (log: ReturnType<typeof createMemoryLog>, offsets: readonly number[]) =>
@@ -85,4 +95,11 @@ it('a client that hands out an older batch than asked for is asked again, and no
     return { first: 1, next: 3, records: [recordAt(1), recordAt(2)] };
   });
   await arrived(log, [0, 1, 2, 3]);
+});
+
+it('a batch of thousands reaches the log in pieces, in order', async () => {
+  const offsets = Array.from({ length: 2_500 }, (_, offset) => offset);
+  const { log, appends } = lane(offsets, (_, honest) => honest);
+  await arrived(log, offsets);
+  expect(appends).toEqual([1_000, 1_000, 500]);
 });

@@ -104,3 +104,23 @@ it('a log that rejects does not end the reaper', async () => {
   expire();
   await eventually(async () => (await expired()) === 1);
 });
+
+it('a reaper whose dead letters are neither taken nor refused still stops', async () => {
+  const { log, expire } = await logWithCall();
+  const asked = Promise.withResolvers<void>();
+  const send = () => {
+    asked.resolve();
+    return new Promise<void>(() => undefined);
+  };
+  const reaper = createReaper({
+    log,
+    deadLetters: { send, health: () => ({ ok: true }) },
+    logger,
+    metrics: createMetrics(),
+    everyMs: 50,
+  });
+  expire();
+  reaper.start();
+  await asked.promise;
+  await expect(reaper.stop()).resolves.toBeUndefined();
+});

@@ -34,3 +34,16 @@ it('after it moved once, a new stall is called as soon as a first one', () => {
   const stalls = watchFor(90, (time) => ({ wanted: time < 50 ? 5 : 6, high: 9 }));
   expect(stalls).toEqual([16, 47, 66]);
 });
+
+it('a partition that does not move is told by name and offset for as long as it is ours, also while consumers are rebuilt for it', () => {
+  const watch = createStallWatch();
+  const feed = { topic: 't', partition: 3, wanted: 5 };
+  for (let time = 0; time <= 70; time++) {
+    watch.check([time % 7 === 0 ? { ...feed, wanted: null } : feed], () => 9, time * second);
+    if (time === 60) expect(watch.standing([feed], 60 * second, time * second)).toBeNull();
+  }
+  expect(watch.standing([feed], 60 * second, 70 * second)).toContain('t/3 does not get past offset 5');
+  expect(watch.standing([{ topic: 't', partition: 4 }], 60 * second, 70 * second)).toBeNull();
+  watch.check([{ ...feed, wanted: 6 }], () => 9, 71 * second);
+  expect(watch.standing([feed], 60 * second, 72 * second)).toBeNull();
+});

@@ -37,7 +37,7 @@ describe('the mode', () => {
       port: 4000,
       logLevel: 'info',
       warnings: [],
-      gateway: { introspection: true, graphiql: true, corsOrigins: [], publicUrl: null, maxConnections: null },
+      gateway: { introspection: true, graphiql: true, corsOrigins: [], publicUrl: null, maxConnections: 50_000 },
       tokens: null,
       cursorSecret: null,
     });
@@ -76,7 +76,7 @@ describe('the role', () => {
       port: 4000,
       logLevel: 'info',
       warnings: [],
-      gateway: { introspection: true, graphiql: false, corsOrigins: [], publicUrl: null, maxConnections: null },
+      gateway: { introspection: true, graphiql: false, corsOrigins: [], publicUrl: null, maxConnections: 50_000 },
       tokens: { source: { kind: 'secret', secret: jwtSecret } },
       cursorSecret,
       redis: { url: 'redis://redis:6379', tlsCa: null, prefix: 'lifeline', hashTags: 128 },
@@ -151,6 +151,24 @@ describe('a wrong value is named with what is wrong and what to set', () => {
     ['REDIS_URL', 'http://redis:6379', /^REDIS_URL has another scheme than redis:\/\/ or rediss:\/\/: set it/],
     ['REDIS_URL', 'redis:6379', /^REDIS_URL is not an address: set it/],
     ['REDIS_URL', 'redis://redis:6379/db', /^REDIS_URL names a database that is no number: set it/],
+    ['REDIS_URL', 'redis-sentinel://redis:26379/name', /^REDIS_URL has another scheme than redis:\/\/ .*redis\+sentinel:\/\//],
+    [
+      'REDIS_URL',
+      'redis+sentinel://redis:26379',
+      /^REDIS_URL does not say what the Sentinels call the primary: set it to one like/,
+    ],
+    ['REDIS_URL', 'redis+sentinel://redis:26379/name/x', /^REDIS_URL names a database that is no number: set it/],
+    ['REDIS_URL', 'redis+sentinel://redis:26379/name?db=1', /^REDIS_URL has a parameter that is not known: set only/],
+    ['REDIS_URL', 'redis+sentinel://redis:x/name', /^REDIS_URL names a host that cannot be one: set it/],
+    [
+      'REDIS_URL',
+      'redis://a:6379,redis://b:6379/1',
+      /^REDIS_URL names a database, and a Redis Cluster has only database 0: set it/,
+    ],
+    ['REDIS_URL', 'redis://a:6379,rediss://b:6379', /^REDIS_URL mixes redis:\/\/ and rediss:\/\/: set one/],
+    ['REDIS_URL', 'redis://x:y@a:6379,redis://x:z@b:6379', /^REDIS_URL carries several users or passwords: set the same/],
+    ['REDIS_URL', 'redis://x:y@a:6379,x:y@b:6379', /^REDIS_URL carries a user or password per host: give it once/],
+    ['REDIS_URL', 'redis://a:6379,', /^REDIS_URL names a host that cannot be one: set it/],
     ['REDIS_TLS_CA', '/nowhere/ca.pem', /^REDIS_TLS_CA is set although REDIS_URL is not a rediss:/],
     ['REDIS_PREFIX', 'a{b}', /^REDIS_PREFIX=a\{b\} is not a key prefix: set it/],
     ['REDIS_HASH_TAGS', '0', /^REDIS_HASH_TAGS=0 is out of range: set it/],
@@ -346,6 +364,14 @@ describe('a warning', () => {
     expect(loadConfig({ KAFKA_TOPICS: 'a', REDIS_PREFIX: 'b' }).warnings).toEqual([
       expect.stringMatching(/^REDIS_PREFIX, KAFKA_TOPICS have no effect/),
     ]);
+  });
+
+  test('tells that tokens handed out embedded do not hold where an issuer signs them', () => {
+    expect(loadConfig({ JWT_JWKS_URL: 'https://issuer.example/keys' }).warnings).toEqual([
+      expect.stringMatching(/^JWT_JWKS_URL is set, so the tokens .* do not hold/),
+    ]);
+    expect(loadConfig({ JWT_SECRET: jwtSecret }).warnings).toEqual([]);
+    expect(loadConfig({ ...serve, JWT_SECRET: undefined, JWT_JWKS_URL: 'https://issuer.example/keys' }).warnings).toEqual([]);
   });
 
   test('tells that a short JWT_SECRET can be guessed', () => {

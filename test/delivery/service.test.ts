@@ -6,7 +6,7 @@ import type { Delivery, DeliveryService, Filter } from '../../src/delivery/deliv
 import { createDelivery } from '../../src/delivery/service.ts';
 import { LifelineError } from '../../src/errors.ts';
 import type { MemberEvent } from '../../src/event/event.ts';
-import type { EventLog, Position } from '../../src/log/log.ts';
+import type { EventLog, Position, Ring } from '../../src/log/log.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { createLogger } from '../../src/operations/logger.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
@@ -256,6 +256,22 @@ describe('a token', () => {
     await rejected;
   });
 
+  test('that is refreshed to fewer accounts hides what came by before and was not sent yet', async () => {
+    const own = session();
+    const { service, metrics } = start();
+    const stream = subscribe(service, { session: own });
+    const first = stream.next();
+    await eventually(async () => (await metrics.listeners.get()).values[0]?.value === 1);
+    await append(...events(1));
+    await first;
+    await append(coverageProgress(member, 7, 10));
+    own.refresh(principal({ accounts: ['A2'] }));
+    const next = stream.next();
+    await new Promise((resolve) => setImmediate(resolve)); // it has looked, and waits
+    await append(coverageResult(member, 2, { accountId: 'A2' }));
+    expect((await next).value).toMatchObject({ sequence: 2 });
+  });
+
   test('that is refreshed to one which may no longer ends the stream FORBIDDEN', async () => {
     const own = session();
     const { service } = start();
@@ -273,6 +289,31 @@ describe('a token', () => {
 });
 
 describe('when the log or its doorbell fails', () => {
+  test('a bell for what the log does not have is no reason to ask the log over and over', async () => {
+    let ring: (rung: Ring) => void = () => undefined;
+    let reads = 0;
+    const counting: EventLog = {
+      ...log,
+      listen: (who, onRing) => log.listen(who, (ring = onRing)),
+      read(...asked) {
+        if (++reads > 50) throw new Error('It asks over and over.');
+        return log.read(...asked);
+      },
+    };
+    const { service } = start({ log: counting, sweepEveryMs: 3_600_000 });
+    const stream = subscribe(service);
+    await append(...events(1));
+    await stream.next();
+    const next = stream.next();
+    const entry = (await log.read(member, { after: null, limit: 1 })).entries[0];
+    if (entry === undefined) throw new Error('There is an entry.');
+    ring({ kind: 'entry', entry: { ...entry, event: coverageResult(member, 9), position: { ...entry.position, sequence: 9 } } });
+    await eventually(() => reads > 1, { what: 'a look at the log' });
+    await append(...events(2));
+    ring({ kind: 'interrupted' });
+    expect((await next).value).toMatchObject({ sequence: 2 });
+  });
+
   test('a lost doorbell is found by the sweep', async () => {
     let lose = false;
     const lossy: EventLog = { ...log, listen: (who, onRing) => log.listen(who, (ring) => lose || onRing(ring)) };
@@ -287,13 +328,14 @@ describe('when the log or its doorbell fails', () => {
     expect((await metrics.refills.get()).values[0]?.value).toBeGreaterThan(0);
   });
 
-  test('a subscription that never began says UNAVAILABLE; one that did outlasts it and misses nothing', async () => {
+  test('a subscription outlasts an outage and misses nothing, whether it was live before or begins meanwhile; a query says UNAVAILABLE', async () => {
     let down = false;
     const shaky: EventLog = {
       ...log,
       read: (...asked) => (down ? Promise.reject(new LifelineError('UNAVAILABLE')) : log.read(...asked)),
       heads: (asked) => (down ? Promise.reject(new LifelineError('UNAVAILABLE')) : log.heads(asked)),
-      listen: (who, onRing) => log.listen(who, (ring) => down || onRing(ring)),
+      listen: (who, onRing) =>
+        down ? Promise.reject(new LifelineError('UNAVAILABLE')) : log.listen(who, (ring) => down || onRing(ring)),
     };
     const { service } = start({ log: shaky, sweepEveryMs: 50 });
     const stream = subscribe(service);
@@ -302,9 +344,12 @@ describe('when the log or its doorbell fails', () => {
     down = true;
     const next = stream.next();
     await append(...events(2));
-    await expect(subscribe(service).next()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const beginning = subscribe(service).next();
+    const asked = service.page({ principal: principal(), filter: everything, after: null, first: 1 });
+    await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     down = false;
     expect((await next).value).toMatchObject({ sequence: 2 });
+    expect((await beginning).value).toMatchObject({ sequence: 1, replayed: true });
   });
 });
 

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -28,6 +29,17 @@ test('is ready at once, says loudly that nothing is kept, and shows where to loo
   expect(lifeline.stderr()).toContain(`curl -N ${lifeline.url}`);
 });
 
+test('a port that is taken ends the start with one sentence that says what to set', async () => {
+  const { port } = new URL(lifeline.url);
+  const second = spawnSync(process.execPath, ['src/main.ts'], {
+    cwd: new URL('../..', import.meta.url),
+    env: { PATH: process.env['PATH'], PORT: port },
+    encoding: 'utf8',
+  });
+  expect(second.status).toBe(1);
+  expect(second.stderr).toMatch(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is taken: [^\\n]* PORT [^\\n]*\\.\\n$`));
+});
+
 test('tells the story of member demo: a check that progresses and ends, and a visit', async () => {
   const token = await devToken('member=demo&accounts=A123');
   const subscribed = subscribeSse(lifeline.url, token, 'demo');
@@ -44,6 +56,12 @@ test('the curl line of the welcome works as it is printed', async () => {
   shell.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   await expect.poll(() => output, { timeout: 20_000 }).toMatch(/"workflowId":"wf-\d+"/);
   shell.kill();
+});
+
+test('the event of the welcome is taken as it is printed', async () => {
+  const line = /curl \S+\/dev\/events [^]*?'\n/.exec(lifeline.stderr())?.[0] ?? '';
+  const { stdout } = await promisify(execFile)('sh', ['-c', line]);
+  expect(JSON.parse(stdout)).toEqual({ accepted: 1 });
 });
 
 describe('POST /dev/events', () => {

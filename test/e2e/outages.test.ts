@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { eventually } from '../support/eventually.ts';
+import { exampleEvent, structuredRecord } from '../support/events.ts';
 import { type EventNode, pending, request, subscribe, type Subscribed } from '../support/graphql.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
 import { type Lifeline, startLifeline, tokenFor } from '../support/lifeline.ts';
@@ -193,3 +194,34 @@ test('started before Redis and Kafka it waits, says why, and gets going when the
   expect(warnings.length).toBeLessThan(12);
   await waiting.stop();
 }, 180_000);
+
+test.each([
+  ['no Kafka', ['kafka']],
+  ['neither Redis nor Kafka', ['redis', 'kafka']],
+])(
+  'told to end while %s answers, it ends by itself and in time',
+  async (_, frozen) => {
+    const member = `m-end-${frozen.join('-')}`;
+    const subscribed = subscribe(lifeline.wsUrl, await tokenFor(member), member);
+    await stack.produce(numbered(member, 1, 1));
+    await subscribed.take(1);
+    const servers = frozen.map((name) => (name === 'redis' ? stack.redis : kafka));
+    try {
+      // A batch with a poison in it is on its way, and an event that nobody acknowledged is due for the dead letters.
+      const short = exampleEvent('call.join', {
+        member,
+        id: 'short',
+        time: Date.now() - 2 * 3_600_000 + 4_000,
+      });
+      await stack.produce([short]);
+      await stack.kafka.produce(stack.topics.coverage, [{ value: 'poison' }, ...numbered(member, 2, 3).map(structuredRecord)]);
+      for (const server of servers) server.pause();
+      await eventually(async () => (await lifeline.readyz()).status === 503, { what: '/readyz red', withinMs: 30_000 });
+      await lifeline.stop();
+    } finally {
+      for (const server of servers) server.resume();
+      subscribed.stop();
+    }
+  },
+  120_000,
+);

@@ -14,6 +14,17 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.stop());
 
+test('readiness of a bridge tells how far behind it is', async () => {
+  const bridge = await stack.start('bridge');
+  await stack.produce(numbered('m-lag', 1, 3));
+  await eventually(async () => (await bridge.metric('lifeline_appends_total', { result: 'ok' })) > 0);
+  await eventually(async () => {
+    const { status, checks } = await bridge.readyz();
+    return status === 200 && checks['lag']?.ok === true && 'messages' in checks['lag'] && checks['lag'].messages === 0;
+  });
+  await bridge.stop();
+});
+
 const workflows = (events: readonly EventNode[]) => events.map((event) => String(event['workflowId']));
 
 test('acknowledged on one process, an event is silent on the other', async () => {

@@ -29,7 +29,8 @@ describe('a channel pattern', () => {
     '/member/m-1/a*b',
     '/member/**/rte',
     '/member/m-1/***',
-    '/member/m 1/*',
+    '/member/m-1/r te/*',
+    '/member/m*1/*',
     '//',
   ])('malformed %j is refused', (pattern) => {
     expect(parseChannelPattern(pattern)).toBeNull();
@@ -40,7 +41,7 @@ describe('a channel pattern', () => {
     ['/member/*/**', '*'],
     ['/member/**', '**'],
     ['/**', ''],
-    ['/**', ''],
+    ['/member/m 1,m-1/**', 'm 1,m-1'],
     ['/other/m-1/**', ''],
   ])('%s names the member %j, which no principal but that one equals', (pattern, member) => {
     expect(parseChannelPattern(pattern)?.member).toBe(member);

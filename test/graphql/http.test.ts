@@ -398,6 +398,16 @@ describe('requests that are not right', () => {
     expect(await query.json()).toEqual({ data: { __typename: 'Query' } });
   });
 
+  test.each([
+    [415, { 'content-type': 'multipart/form-data; boundary=x' }],
+    [406, { ...json, accept: 'text/html' }],
+  ])('a media type that is not served is %i, with a sentence', async (refused, headers) => {
+    await start();
+    const { status, errors } = await send('{"query":"{ __typename }"}', { authorization: 'Bearer any', ...headers });
+    expect(status).toBe(refused);
+    expect(errors).toMatchObject([{ message: expect.stringContaining('application/json'), ...never('BAD_USER_INPUT')[0] }]);
+  });
+
   test('a failure of our own is masked and logged under its id, and its text is in neither', async () => {
     await start({ around: (delivery) => ({ ...delivery, videoVisit: () => Promise.reject(new Error('secret of member m-1')) }) });
     const { errors, status } = await edge.post('{ videoVisit(callId: "c") { callId } }', { token: await tokenFor('m-1') });
@@ -471,6 +481,7 @@ describe('beside GraphQL', () => {
 
   test('an unknown path is a 404 with a sentence, unless somebody else takes it', async () => {
     await start({
+      corsOrigins: ['https://app.example'],
       extraRoutes: (request, response) => {
         if (request.url !== '/extra') return false;
         response.end('taken');
@@ -478,6 +489,9 @@ describe('beside GraphQL', () => {
       },
     });
     expect(await get('/extra')).toMatchObject({ status: 200, text: 'taken' });
+    const across = (origin: string) => fetch(`${edge.origin}/extra`, { headers: { origin } });
+    expect((await across('https://app.example')).headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect((await across('https://evil.example')).headers.has('access-control-allow-origin')).toBe(false);
     const unknown = await get('/nothing');
     expect(unknown).toMatchObject({ status: 404, type: expect.stringContaining('application/json') });
     expect(JSON.parse(unknown.text)).toEqual({ error: expect.stringContaining('/graphql') });

@@ -70,6 +70,13 @@ describe('the limits of a document', () => {
     expect(refusals(`{ session { memberId } } # ${'x'.repeat(16 * 1024)}`)).toEqual(['The document is larger than 16 KiB.']);
   });
 
+  test('fields that repeat by the hundred are refused with a sentence, by a bound of graphql-js', () => {
+    expect(refusals(`{ ${'__typename '.repeat(400)} }`)).toEqual([]);
+    expect(refusals(`{ ${'__typename '.repeat(990)} }`)).toEqual([
+      'The document repeats the same fields too often to be checked. Select each of them once.',
+    ]);
+  });
+
   test('introspection that digs too deep is refused by the rule of graphql-js', () => {
     const deep = '{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }';
     expect(refusals(deep).join()).toMatch(/introspection/i);

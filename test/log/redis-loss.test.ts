@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import type { Entry, Retention, Ring } from '../../src/log/log.ts';
+import { createKeys } from '../../src/log/redis-keys.ts';
 import { createRedisLog, type RedisLog } from '../../src/log/redis.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
 import { beginning, eventOf, idsOf, readAll, recordingLogger, recordsOf, unique, until } from './fixtures.ts';
@@ -145,6 +146,38 @@ describe('Redis loses a suffix', () => {
     expect((await log.heads(['m']))[0]?.generation).toBeGreaterThan(late?.generation ?? 0);
   });
 
+  test('hash tags that fell back differently far, noticed one after the other: reading again begins at the lowest and stays there', async () => {
+    const redis = await start();
+    const prefix = unique('test');
+    const log = await connectTo(redis.url, prefix);
+    const keys = createKeys(prefix, 2);
+    const [a, b] = ['a', ['b', 'c', 'd', 'e'].find((member) => keys.partOf(member) !== keys.partOf('a')) ?? ''];
+    const copy = async (member: string, from: string, to: string) => {
+      const part = keys.partOf(member);
+      for (const key of [keys.part(part), keys.due(part), keys.member(member)]) {
+        await redis.command('DEL', `${key}${to}`);
+        await redis.command('COPY', `${key}${from}`, `${key}${to}`);
+      }
+    };
+    const events = Array.from({ length: 13 }, (_, offset) => eventOf(offset % 2 === 0 ? b : a));
+    const { source } = await beginning(log);
+    const feed = (from: number, to: number) => source.append(to, recordsOf(events.slice(from, to), from));
+    await feed(0, 4);
+    await copy(b, '', ':replica');
+    await feed(4, 8);
+    await copy(a, '', ':replica');
+    await feed(8, 12);
+    for (const member of [a, b]) await copy(member, ':replica', '');
+
+    expect(await feed(12, 13)).toEqual({ status: 'gap', next: 4 }); // nothing in it for the other tag
+    expect(await source.verify()).toEqual({ status: 'gap', next: 4 });
+    expect(await feed(4, 13)).toMatchObject({ status: 'ok', appended: 7 });
+    for (const member of [a, b]) {
+      const own = events.filter((event) => event.member === member);
+      expect(idsOf(await readAll(log, member))).toEqual(own.map((event) => event.id));
+    }
+  });
+
   test('an append that was applied though its answer never came is known when it is sent again', async () => {
     const redis = await start({ aof: true });
     const proxy = await startProxy(redis.port);
@@ -245,6 +278,27 @@ describe('housekeeping', () => {
     for (const part of [0, 1]) await redis.command('SET', `${prefix}:{${part}}:reaper`, 'somebody', 'PX', 300);
     expect(await log.reap(async () => {})).toMatchObject({ buried: 0 });
     await until(async () => (await log.reap(async () => {})).buried === 1, 'the burial');
+  });
+
+  test('an event that took the sequence of the one being buried, after a loss of data, stays pending', async () => {
+    const redis = await start();
+    const log = await connectTo(redis.url);
+    const expiring = (name: string) => eventOf('m', unique(name), { expiresAt: Date.now() + 50 });
+    const [lost, taking] = [expiring('lost'), expiring('taking')];
+    await (await beginning(log)).append(lost);
+    const buried: string[][] = [];
+    const bury = async (entries: readonly Entry[]) => {
+      buried.push(entries.map((entry) => entry.event.id));
+      if (buried.length > 1) return;
+      await redis.command('FLUSHALL');
+      await (await beginning(log)).append(taking);
+      await until(async () => (await log.fetch('m', [1]))[0] === null, 'its expiry');
+    };
+    await until(async () => {
+      await log.reap(bury);
+      return buried.length > 1;
+    }, 'both burials');
+    expect(buried).toEqual([[lost.id], [taking.id]]);
   });
 
   test('a member with nothing left is not visited again, and keeps only where it stood', async () => {

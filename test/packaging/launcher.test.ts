@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,8 +41,8 @@ const pretendOld = `Object.defineProperty(process, 'versions', { value: Object.a
 const old = (folder: string) => ['--require', join(folder, 'old.cjs')];
 const run = (folder: string, nodeOptions: readonly string[], ...args: string[]) =>
   spawnSync(process.execPath, [...nodeOptions, join(folder, 'bin/lifeline.cjs'), ...args], { encoding: 'utf8', timeout: 30_000 });
-const start = (folder: string, nodeOptions: readonly string[], ...args: string[]) => {
-  const child = spawn(process.execPath, [...nodeOptions, join(folder, 'bin/lifeline.cjs'), ...args], {
+const start = (folder: string, nodeOptions: readonly string[], path = 'bin/lifeline.cjs') => {
+  const child = spawn(process.execPath, [...nodeOptions, join(folder, path)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
@@ -51,6 +51,8 @@ const start = (folder: string, nodeOptions: readonly string[], ...args: string[]
   return { child, output: () => output };
 };
 
+/** What `npm run build` makes of src/main.ts, which has no types in it. */
+const entry = readFileSync(new URL('../../src/main.ts', import.meta.url), 'utf8').replace('./program.ts', './program.js');
 const echo = `console.log(JSON.stringify(process.argv.slice(2)));`;
 /** Tells its id, then waits for a signal: SIGTERM ends it with 7, SIGINT only counts. */
 const server = `
@@ -149,13 +151,35 @@ describe('on a Node that is too old, the launcher', () => {
     expect(output().split('interrupted')).toHaveLength(3);
   });
 
-  test('leaves no server behind when it is killed itself', async () => {
-    const folder = install({ 'dist/main.js': server }, { shippedNode: true });
-    const { child, output } = start(folder, old(folder));
-    const pid = await eventually(() => Number(/pid (\d+)/.exec(output())?.[1]));
-    expect(pid).not.toBe(child.pid);
-    child.kill('SIGKILL');
-    await eventually(() => !alive(pid), { what: 'the end of the server' });
+  test.each(['bin/lifeline.cjs', 'dist/main.js'])(
+    'leaves no server behind when it is killed itself, started as %s',
+    async (path) => {
+      const folder = install({ 'dist/main.js': entry, 'dist/program.js': server }, { shippedNode: true });
+      const { child, output } = start(folder, old(folder), path);
+      const pid = await eventually(() => Number(/pid (\d+)/.exec(output())?.[1]));
+      expect(pid).not.toBe(child.pid);
+      child.kill('SIGKILL');
+      await eventually(() => !alive(pid), { what: 'the end of the server' });
+    },
+  );
+});
+
+describe('on a Node that is too old, the build', () => {
+  const runBuild = (folder: string, ...args: string[]) =>
+    spawnSync(process.execPath, [...old(folder), join(folder, 'dist/main.js'), ...args], { encoding: 'utf8', timeout: 30_000 });
+
+  test('runs on the Node that came with the installation, also beside a source', () => {
+    const folder = install(
+      { 'dist/main.js': entry, 'dist/program.js': `${echo} process.exitCode = 3;`, 'src/main.ts': `console.log('source')` },
+      { shippedNode: true },
+    );
+    expect(runBuild(folder, 'serve')).toMatchObject({ status: 3, stdout: '["serve"]\n', stderr: '' });
+  });
+
+  test('says in one sentence what is needed', () => {
+    const { status, stdout, stderr } = runBuild(install({ 'dist/main.js': entry, 'dist/program.js': 'no JavaScript of any age' }));
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^Lifeline needs Node 22\.18 or newer and this is 20\.19\.0: [^\n]+\.\n$/);
   });
 });
 

@@ -60,6 +60,8 @@ export interface KafkaTools {
 
 /** A real single-node Kafka on 127.0.0.1 that belongs to one test file. */
 export interface TestKafka extends KafkaTools {
+  /** Where one of the further listeners is. */
+  addressOf(listener: string): string;
   /** SIGKILL; settles when the process is gone. */
   kill(): Promise<void>;
   /** The same ports and data again; after a `kill`, or instead of one. Settles when it answers. */
@@ -74,6 +76,10 @@ export interface TestKafka extends KafkaTools {
 export interface KafkaOptions {
   /** Lines of server.properties that win over the defaults. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Besides the plain one, by name: what stands in the protocol map. The properties of each are the test's. */
+  readonly listeners?: Readonly<Record<string, 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'>>;
+  /** As StorageTool's `--add-scram` wants them. */
+  readonly scramUsers?: readonly string[];
 }
 
 const startTimeoutMs = 60_000;
@@ -85,13 +91,25 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** @throws Error with one sentence on what to do when java or mvn is missing */
-export async function startKafka({ properties = {} }: KafkaOptions = {}): Promise<TestKafka> {
+export async function startKafka({ properties = {}, listeners = {}, scramUsers = [] }: KafkaOptions = {}): Promise<TestKafka> {
   const jars = await kafkaJars();
   const folder = await mkdtemp(join(tmpdir(), 'lifeline-kafka-'));
   const config = join(folder, 'server.properties');
   const [port, controller] = [await freePort(), await freePort()];
-  await writeFile(config, serverProperties(port, controller, join(folder, 'data'), properties));
-  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', randomBytes(16).toString('base64url'), '-c', config]);
+  const addresses = new Map<string, string>();
+  for (const name of Object.keys(listeners)) addresses.set(name, `127.0.0.1:${await freePort()}`);
+  const further = [...addresses].map(([name, address]) => `,${name}://${address}`).join('');
+  const all = {
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}${further}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${further}`,
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${Object.entries(listeners)
+      .map(([name, protocol]) => `,${name}:${protocol}`)
+      .join('')}`,
+    ...properties,
+  };
+  await writeFile(config, serverProperties(controller, join(folder, 'data'), all));
+  const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config, ...users]);
 
   const tools = kafkaTools([`127.0.0.1:${port}`]);
   let broker = await startBroker(jars, config, port);
@@ -104,6 +122,11 @@ export async function startKafka({ properties = {} }: KafkaOptions = {}): Promis
   };
   return {
     ...tools,
+    addressOf(listener) {
+      const address = addresses.get(listener);
+      if (address === undefined) throw new Error(`There is no listener ${listener}.`);
+      return address;
+    },
     kill,
     restart: async () => {
       await kill();
@@ -117,6 +140,13 @@ export async function startKafka({ properties = {} }: KafkaOptions = {}): Promis
       await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** 16 bytes as Kafka writes them; the first bit is off, because an id that begins with `-` is taken for an option. */
+function clusterId(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString('base64url');
 }
 
 /** Tools for the broker that the whole run shares, or any other: give topics and groups unique names. */
@@ -295,16 +325,13 @@ async function readUntil(
     .toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
 }
 
-function serverProperties(port: number, controller: number, data: string, more: Readonly<Record<string, string>>): string {
+function serverProperties(controller: number, data: string, more: Readonly<Record<string, string>>): string {
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'log.dirs': data,
     'offsets.topic.replication.factor': '1',
     'offsets.topic.num.partitions': '1',

@@ -40,8 +40,13 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Starts `lifeline <args>` on a free port and waits for its ready line. Warnings of Node end the process with code 70. */
-export async function startLifeline(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Lifeline> {
-  const child = spawn(process.execPath, ['--import', failOnWarning, 'src/main.ts', ...args], {
+export async function startLifeline(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { imports = [] }: { readonly imports?: readonly string[] } = {},
+): Promise<Lifeline> {
+  const preloaded = [failOnWarning, ...imports].flatMap((file) => ['--import', file]);
+  const child = spawn(process.execPath, [...preloaded, 'src/main.ts', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], PORT: '0', HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+
+import type { Tap } from '../../src/delivery/feed.ts';
+import { createHub } from '../../src/delivery/hub.ts';
+import { createReader } from '../../src/delivery/reader.ts';
+import { createMemoryLog } from '../../src/log/memory.ts';
+import { createLogger } from '../../src/operations/logger.ts';
+import { createMetrics } from '../../src/operations/metrics.ts';
+import { coverageResult, createAppender } from '../support/entries.ts';
+
+test('what every stream has taken is let go of by the sweep, and costs no look at the other streams before', async () => {
+  const log = createMemoryLog();
+  const append = await createAppender(log);
+  const hub = createHub({ log, metrics: createMetrics(), logger: createLogger('silent'), sweepEveryMs: 20 });
+  let position = 0;
+  let looks = 0;
+  const tap: Tap = {
+    position: () => (looks++, position),
+    wake: () => undefined,
+    onPassing: () => undefined,
+    onAcknowledged: () => undefined,
+  };
+  const membership = await hub.join('m-1', tap);
+  const { feed } = membership;
+  const reader = createReader({
+    log,
+    feed,
+    member: 'm-1',
+    after: null,
+    onRewound: () => expect.unreachable('nothing was lost'),
+    onRefill: () => undefined,
+  });
+  expect(await reader.next()).toBeUndefined();
+  await append(coverageResult('m-1', 1), coverageResult('m-1', 2));
+  const before = looks;
+  expect(await reader.next()).toMatchObject({ entry: { position: { sequence: 1 } } });
+  expect(looks).toBe(before);
+  await expect.poll(() => looks).toBeGreaterThan(before);
+  expect(feed.recent).toHaveLength(2);
+  position = 2;
+  await expect.poll(() => feed.recent).toEqual([]);
+  membership.leave();
+  hub.close();
+  await log.close();
+});

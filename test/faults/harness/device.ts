@@ -1,0 +1,91 @@
+import { WebSocket } from 'ws';
+
+import { acknowledge, type EventNode, everything } from '../../support/graphql.ts';
+
+/** Longer than two rounds of our own pings: a link that is dead although no one says so. */
+const silentForMs = 4_000;
+const pingEveryMs = 1_500;
+
+export interface ConnectionEvents {
+  onOpen(): void;
+  onEvent(event: EventNode): void;
+  onAcknowledged(ids: readonly string[]): void;
+}
+
+/** What our own requests are answered with. */
+interface Message {
+  readonly type: string;
+  readonly id?: string;
+  readonly payload?: {
+    readonly data?: {
+      readonly memberEvents?: EventNode;
+      readonly acknowledgeDeliveries?: { readonly acknowledged: string[]; readonly alreadyAcknowledged: string[] };
+    } | null;
+    readonly errors?: readonly { readonly extensions?: { readonly code?: string } }[];
+  };
+}
+
+/**
+ * One connection of a device, spoken by hand so that nothing retries or hides anything: subscribes behind `after`, acknowledges each event.
+ * Settles at its end, with the code of the error that ended the subscription, if one did.
+ */
+export function connect(
+  url: string,
+  {
+    token,
+    member,
+    after,
+    acknowledges,
+    signal,
+  }: { token: string; member: string; after: string | null; acknowledges: boolean; signal: AbortSignal },
+  events: ConnectionEvents,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url, 'graphql-transport-ws', { perMessageDeflate: false, handshakeTimeout: 5_000 });
+    let heard = Date.now();
+    let operation = 1;
+    let code: string | null = null;
+    const send = (message: object) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+    };
+    const watch = setInterval(() => {
+      if (Date.now() - heard > silentForMs) socket.terminate();
+      else send({ type: 'ping' });
+    }, pingEveryMs);
+    const leave = () => socket.terminate();
+    signal.addEventListener('abort', leave, { once: true });
+    socket.on('error', () => undefined); // `close` follows
+    socket.on('close', () => {
+      clearInterval(watch);
+      signal.removeEventListener('abort', leave);
+      resolve(code);
+    });
+    socket.on('open', () => send({ type: 'connection_init', payload: { token } }));
+    socket.on('message', (data: Buffer) => {
+      heard = Date.now();
+      const { type, payload } = JSON.parse(data.toString()) as Message;
+      if (type === 'connection_ack') {
+        events.onOpen();
+        send({ id: '1', type: 'subscribe', payload: { query: everything, variables: { channel: `/member/${member}/**`, after } } });
+      } else if (type === 'ping') send({ type: 'pong' });
+      else if (type === 'next') {
+        const error = payload?.errors?.[0]?.extensions?.code;
+        const { memberEvents, acknowledgeDeliveries: answer } = payload?.data ?? {};
+        if (memberEvents !== undefined && memberEvents !== null) {
+          events.onEvent(memberEvents);
+          const variables = { ids: [memberEvents.delivery.id] };
+          if (acknowledges) send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
+        } else if (answer !== undefined && answer !== null)
+          events.onAcknowledged([...answer.acknowledged, ...answer.alreadyAcknowledged]);
+        else if (error !== undefined && error !== 'UNAVAILABLE') {
+          // Of the subscription: an acknowledgement can only be unavailable, and the event comes again.
+          code = error;
+          socket.close();
+        }
+      } else if (type === 'complete') {
+        const { id } = JSON.parse(data.toString()) as Message;
+        if (id === '1') socket.close();
+      }
+    });
+  });
+}

@@ -1,0 +1,68 @@
+import { appendFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * `--import`ed into a process under test, it arms the fail-points of the product and plants mutants.
+ *
+ * A fail-point is a comment in the product's source, `// fail-point: <name>`: nothing to execute, nothing to compile, nothing in `dist/`
+ * beyond a comment. Here, and only here, such a line becomes code while the module is loaded. A mutant is a piece of source put in the place
+ * of another: the deliberately broken product that proves that a test can fail. Both come in the variable FAULTS as JSON.
+ */
+export interface Instrumentation {
+  /** SIGKILL at the `nth` pass of this fail-point; `soon`: once what was written there has left the process, and before an answer is back. */
+  readonly kill?: { readonly at: FailPoint; readonly nth: number; readonly soon?: boolean };
+  readonly mutants?: readonly Mutant[];
+  /** A file that gets a line for each pass of a fail-point. */
+  readonly trace?: string;
+}
+
+export type FailPoint =
+  | 'between poll and append'
+  | "inside append's await"
+  | 'between append and commit'
+  | 'between dead letter and skip'
+  | 'between subscribe and read'
+  | 'between read and merge'
+  | 'between send and bookkeeping'
+  | 'between ack script and ack reply';
+
+export interface Mutant {
+  /** Below the package's root. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const { kill, mutants = [], trace } = JSON.parse(process.env['FAULTS'] ?? '{}') as Instrumentation;
+
+let passed = 0;
+Object.assign(globalThis, {
+  failPoint(name: string) {
+    if (trace !== undefined) appendFileSync(trace, `${name}\n`);
+    if (name !== kill?.at || ++passed !== kill.nth) return;
+    const die = () => process.kill(process.pid, 'SIGKILL');
+    if (kill.soon === true) setImmediate(die);
+    else die();
+  },
+});
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    if (!url.startsWith('file:') || !url.includes('/src/') || loaded.source === undefined || loaded.source === null) return loaded;
+    const file = relative(root, fileURLToPath(url));
+    let source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
+    for (const mutant of mutants.filter((each) => each.file === file)) {
+      if (!source.includes(mutant.find)) throw new Error(`The mutant of ${file} does not fit any more: ${mutant.find}`);
+      source = source.replaceAll(mutant.find, mutant.replace);
+    }
+    source = source.replaceAll(
+      /^(\s*)\/\/ fail-point: (.+)$/gm,
+      (_, indent: string, name: string) => `${indent}globalThis.failPoint(${JSON.stringify(name.trim())});`,
+    );
+    return { ...loaded, source };
+  },
+});

@@ -1,0 +1,168 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+
+import { eventually } from './eventually.ts';
+import { startRedis, type TestRedis } from './redis.ts';
+
+export interface ClusterOptions {
+  /** Default 3. */
+  readonly primaries?: number;
+  /** Primaries more, without any slots. Default 0. */
+  readonly spares?: number;
+  /** One replica for each primary. Default false. */
+  readonly replicas?: boolean;
+  /** After how many ms of silence a node counts as dead; failovers take two to three times as long. Default 1 000. */
+  readonly nodeTimeoutMs?: number;
+  readonly args?: readonly string[];
+}
+
+export interface ClusterNode {
+  readonly redis: TestRedis;
+  readonly id: string;
+}
+
+/** A real Redis Cluster on 127.0.0.1. */
+export interface TestCluster {
+  /** Names the first two primaries: the others have to be found. */
+  readonly url: string;
+  readonly primaries: readonly ClusterNode[];
+  readonly spares: readonly ClusterNode[];
+  /** `replicas[n]` follows `primaries[n]`; empty unless asked for. */
+  readonly replicas: readonly ClusterNode[];
+  /** The node that has the slot, as the nodes themselves see it. */
+  ownerOf(slot: number): Promise<ClusterNode>;
+  /** Moves one slot with its keys the way redis-cli does it, some keys at a time; `between` runs after each batch. */
+  moveSlot(slot: number, to: ClusterNode, options?: { batch?: number; between?: () => Promise<void> }): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const slotCount = 16_384;
+
+export async function startRedisCluster({
+  primaries: count = 3,
+  spares: spareCount = 0,
+  replicas: withReplicas = false,
+  nodeTimeoutMs = 1_000,
+  args = [],
+}: ClusterOptions = {}): Promise<TestCluster> {
+  const started: TestRedis[] = [];
+  const stop = async () => {
+    await Promise.all(started.map((redis) => redis.stop()));
+  };
+  const startNode = async (): Promise<ClusterNode & { busPort: number }> => {
+    const busPort = await freePort(); // by default the port + 10 000, which may not be one
+    const redis = await startRedis({
+      own: true,
+      args: [
+        '--cluster-enabled',
+        'yes',
+        '--cluster-port',
+        String(busPort),
+        '--cluster-node-timeout',
+        String(nodeTimeoutMs),
+        '--cluster-replica-validity-factor',
+        '0',
+        '--repl-diskless-sync-delay',
+        '0',
+        ...args,
+      ],
+    });
+    started.push(redis);
+    return { redis, id: String(await redis.command('CLUSTER', 'MYID')), busPort };
+  };
+
+  try {
+    const primaries = await Promise.all(Array.from({ length: count }, startNode));
+    const replicas = await Promise.all(Array.from({ length: withReplicas ? count : 0 }, startNode));
+    const spares = await Promise.all(Array.from({ length: spareCount }, startNode));
+    const all = [...primaries, ...spares, ...replicas];
+    for (const [index, { redis }] of primaries.entries()) {
+      const bound = (at: number) => Math.floor((at * slotCount) / count);
+      await redis.command('CLUSTER', 'ADDSLOTSRANGE', bound(index), bound(index + 1) - 1);
+      await redis.command('CLUSTER', 'SET-CONFIG-EPOCH', index + 1);
+    }
+    const [first] = primaries;
+    for (const { redis, busPort } of all.slice(1)) {
+      await first?.redis.command('CLUSTER', 'MEET', '127.0.0.1', redis.port, busPort);
+    }
+    const sees = (nodes: readonly ClusterNode[], text: string) =>
+      Promise.all(nodes.map(async ({ redis }) => String(await redis.command('CLUSTER', 'INFO')).includes(text)));
+    await eventually(async () => (await sees(all, `cluster_known_nodes:${all.length}\r`)).every(Boolean), {
+      what: 'all nodes to meet',
+    });
+    for (const [index, { redis }] of replicas.entries()) {
+      await eventually(() => redis.command('CLUSTER', 'REPLICATE', primaries[index]?.id ?? ''), { what: 'the replica' });
+    }
+    await eventually(async () => (await sees(all, 'cluster_state:ok')).every(Boolean), { what: 'the cluster' });
+    if (withReplicas) await Promise.all(primaries.map(({ redis }) => replicated(redis)));
+
+    const ownerOf = async (slot: number): Promise<ClusterNode> => {
+      for (const { redis } of all) {
+        const ranges = await redis.command('CLUSTER', 'SLOTS').catch(() => null);
+        if (!Array.isArray(ranges)) continue;
+        const range = ranges.find(([from, to]: [number, number]) => from <= slot && slot <= to) as [
+          number,
+          number,
+          [string, number],
+        ]; // its shape
+        const owner = all.find((node) => node.redis.port === range[2][1]);
+        if (owner !== undefined) return owner;
+      }
+      throw new Error('No node has the slot.');
+    };
+    return {
+      url: `redis://${primaries
+        .slice(0, 2)
+        .map(({ redis }) => `127.0.0.1:${redis.port}`)
+        .join(',')}`,
+      primaries,
+      spares,
+      replicas,
+      ownerOf,
+      async moveSlot(slot, to, { batch = 10, between = async () => {} } = {}) {
+        const from = await ownerOf(slot);
+        if (from.id === to.id) return;
+        await to.redis.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
+        await from.redis.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+        for (;;) {
+          const keys = await from.redis.command('CLUSTER', 'GETKEYSINSLOT', slot, batch);
+          if (!Array.isArray(keys) || keys.length === 0) break;
+          await from.redis.command('MIGRATE', '127.0.0.1', to.redis.port, '', 0, 5_000, 'KEYS', ...keys.map(String));
+          await between();
+        }
+        // The new owner first: the other way round nobody has it for a moment.
+        await to.redis.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+        await from.redis.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * Settles when a write has reached the replica. That its link is up is not enough: for up to a second the primary keeps back what it writes,
+ * and a failover in this second would lose everything.
+ */
+export async function replicated(primary: TestRedis): Promise<void> {
+  await eventually(
+    async () => {
+      await primary.command('PUBLISH', 'replicated', 'yes'); // goes to replicas like a write, and needs no key
+      return Number(await primary.command('WAIT', 1, 100)) === 1;
+    },
+    { what: 'replication' },
+  );
+}
+
+/** A port on 127.0.0.1 that nobody had a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('No port was given.');
+  return address.port;
+}

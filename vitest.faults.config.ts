@@ -1,0 +1,6 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+
+import base from './vitest.config.ts';
+
+/** `npm run faults`: all of the campaign, one file after the other. */
+export default mergeConfig(base, defineConfig({ test: { globalSetup: [], maxWorkers: 1, bail: 0 } }));
