@@ -53,7 +53,12 @@ export async function send(nodes: RedisNodes, scripts: Scripts, calls: readonly 
     const first = own.findIndex(({ index }) => redirectionIn(answers[index]) !== null);
     const { index = -1 } = own[first] ?? {};
     const error = redirectionIn(answers[index]);
-    if (error === null || performance.now() > until) return null;
+    if (error === null) return null;
+    if (performance.now() > until) {
+      // Which of the two nodes was asked last says nothing.
+      if (!error.message.startsWith('CLUSTERDOWN')) error.message = `hash slot ${slot} is between two nodes of the Cluster`;
+      return null;
+    }
     try {
       const to = await nodes.redirect(slot, node, error, attempt);
       return to && { slot, calls: own.slice(first), to };

@@ -1,11 +1,12 @@
 import {
   createRedisConnection,
+  type Redis,
   type RedisConnection,
   type RedisConnectionParts,
   type RedisRefused,
   type RedisServer,
 } from './redis-connection.ts';
-import { leadsTo, watchSentinels } from './sentinel-watch.ts';
+import { watchSentinels } from './sentinel-watch.ts';
 
 /** Which servers hold the log, and which of them has what. */
 export interface RedisTopology {
@@ -35,11 +36,10 @@ export interface RedisTopology {
 export function createSingleTopology(server: RedisServer, tlsCa: string | undefined): RedisTopology {
   const connections = new Set<RedisConnection>();
   const switches =
-    server.kind === 'sentinel'
-      ? watchSentinels(server, tlsCa, (primary) => {
-          for (const { redis } of connections) if (!leadsTo(redis, primary)) redis.disconnect(true);
-        })
-      : null;
+    server.kind === 'sentinel' ? watchSentinels(server, tlsCa, () => connections.forEach(({ redis }) => check(redis))) : null;
+  const check = (redis: Redis) => {
+    if (redis.status === 'ready' && switches?.replaced(redis)) redis.disconnect(true);
+  };
   return {
     sharded: false,
     slotOf: () => 0,
@@ -48,6 +48,8 @@ export function createSingleTopology(server: RedisServer, tlsCa: string | undefi
     connect(_address, parts) {
       const connection = createRedisConnection(server, { ...parts, tlsCa });
       connections.add(connection); // for as long as the topology
+      // The Sentinel that was asked may have been the last one to hear of it.
+      connection.redis.on('ready', () => check(connection.redis));
       return connection;
     },
     moved: () => {},

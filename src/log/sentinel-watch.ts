@@ -5,6 +5,14 @@ import { openRedis, type Redis, type RedisServer } from './redis-connection.ts';
 
 /** How long a Sentinel that went away is left alone, ms; the others are listened to meanwhile. */
 const retryMs = 5_000;
+/** How long a switch is held against connections that lead elsewhere, ms: the next one may go unheard. */
+const heldForMs = 10_000;
+
+export interface SentinelWatch {
+  /** Whether the server at the other end was lately replaced by another one. */
+  replaced(redis: Redis): boolean;
+  close(): void;
+}
 
 /**
  * Tells when the Sentinels have named another primary. Without it a primary that was replaced, and still answers us, would go on being
@@ -13,8 +21,9 @@ const retryMs = 5_000;
 export function watchSentinels(
   { sentinels, master, tls, sentinelUsername, sentinelPassword }: Extract<RedisServer, { kind: 'sentinel' }>,
   tlsCa: string | undefined,
-  onSwitch: (primary: HostPort) => void,
-): { close(): void } {
+  onSwitch: () => void,
+): SentinelWatch {
+  let named: (HostPort & { at: number }) | undefined;
   const user = {
     ...(sentinelUsername === undefined ? {} : { username: sentinelUsername }),
     ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
@@ -31,20 +40,21 @@ export function watchSentinels(
     redis.on('ready', () => void redis.subscribe('+switch-master').catch(() => redis.disconnect(true)));
     redis.on('message', (_channel: string, message: string) => {
       const [name, , , newHost = '', newPort] = message.split(' ');
-      if (name === master) onSwitch({ host: newHost, port: Number(newPort) });
+      if (name !== master) return;
+      named = { host: newHost, port: Number(newPort), at: performance.now() };
+      onSwitch();
     });
     return redis;
   });
   return {
+    replaced: (redis) => named !== undefined && performance.now() - named.at < heldForMs && !leadsTo(redis, named),
     close() {
       for (const redis of connections) redis.disconnect();
     },
   };
 }
 
-/** Whether a connection is already with the server named: every Sentinel tells of a failover, some of them late. */
-export function leadsTo(redis: Redis, { host, port }: HostPort): boolean {
-  const { stream } = redis;
-  if (redis.status !== 'ready' || stream.remotePort !== port) return false;
-  return isIP(host) === 0 || stream.remoteAddress === host;
+/** By the port alone where the Sentinels give names. */
+function leadsTo({ stream }: Redis, { host, port }: HostPort): boolean {
+  return stream.remotePort === port && (isIP(host) === 0 || stream.remoteAddress === host);
 }
