@@ -6,7 +6,7 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/kafka-global.ts'],
+    globalSetup: ['test/support/redis-installed.ts', 'test/support/kafka-global.ts'],
     setupFiles: ['test/support/warnings.ts'],
     pool: 'forks',
     // Real servers on a small machine: more files at once only make them wait for each other.

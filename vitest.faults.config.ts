@@ -3,4 +3,7 @@ import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
 /** `npm run faults`: all of the campaign, one file after the other. */
-export default mergeConfig(base, defineConfig({ test: { globalSetup: [], maxWorkers: 1, bail: 0 } }));
+export default mergeConfig(
+  base,
+  defineConfig({ test: { globalSetup: ['test/support/redis-installed.ts'], maxWorkers: 1, bail: 0 } }),
+);
