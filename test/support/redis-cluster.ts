@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 
+import { slotOf } from '../../src/log/redis-slot.ts';
 import { eventually } from './eventually.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 
@@ -94,7 +95,16 @@ export async function startRedisCluster({
       await eventually(() => redis.command('CLUSTER', 'REPLICATE', primaries[index]?.id ?? ''), { what: 'the replica' });
     }
     await eventually(async () => (await sees(all, 'cluster_state:ok')).every(Boolean), { what: 'the cluster' });
-    if (withReplicas) await Promise.all(primaries.map(({ redis }) => replicated(redis)));
+    await Promise.all(
+      replicas.map(async ({ redis: replica }, index) => {
+        const primary = primaries[index]?.redis;
+        const inRange = (slot: number) => Math.floor((slot * count) / slotCount) === index;
+        for (let at = 0; ; at++) {
+          const key = `replicated-${at}`;
+          if (primary !== undefined && inRange(slotOf(key))) return replicated(primary, replica, key);
+        }
+      }),
+    );
 
     const ownerOf = async (slot: number): Promise<ClusterNode> => {
       for (const { redis } of all) {
@@ -143,17 +153,16 @@ export async function startRedisCluster({
 }
 
 /**
- * Settles when a write has reached the replica of a server that is still empty. That its link is up is not enough: for up to a second the primary keeps back what it writes,
- * and a failover in this second would lose everything.
+ * Settles when what is written to the primary, which is empty, goes on to its replica at once. That the link is up is not enough: for up to
+ * a second after that the primary keeps back what it writes, and a failover in this second would lose everything.
  */
-export async function replicated(primary: TestRedis): Promise<void> {
-  await eventually(
-    async () => {
-      await primary.command('FLUSHALL'); // a write that needs no key, whatever slots the server has
-      return Number(await primary.command('WAIT', 1, 100)) === 1;
-    },
-    { what: 'replication' },
-  );
+export async function replicated(primary: TestRedis, replica: TestRedis, key = 'replicated'): Promise<void> {
+  const what = 'replication';
+  await eventually(async () => String(await replica.command('INFO', what)).includes('master_link_status:up'), { what });
+  await primary.command('SET', key, 'yes');
+  await eventually(async () => Number(await replica.command('DBSIZE')) === 1, { what });
+  await primary.command('DEL', key);
+  await eventually(async () => Number(await replica.command('DBSIZE')) === 0, { what });
 }
 
 /** A port on 127.0.0.1 that nobody had a moment ago. */

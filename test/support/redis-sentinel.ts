@@ -75,7 +75,7 @@ export async function startRedisSentinel({
   };
 
   try {
-    await replicated(first);
+    await replicated(first, second);
     // They would find each other and the replica by themselves, in some twelve seconds.
     const planned = await Promise.all(
       Array.from({ length: count }, async () => ({ port: await freePort(), id: randomBytes(20).toString('hex') })),
