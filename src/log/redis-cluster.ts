@@ -37,6 +37,7 @@ export function createClusterTopology({ address, tlsCa, keys, log }: ClusterPart
   let reason: string | null = 'the nodes of the Cluster have not answered yet';
   let refusal: RedisRefused | null = null;
   let moves = 0;
+  let toldAt = 0;
   let state: 'waiting' | 'asking' | 'closed' = 'waiting';
   let doubted = false;
   let fruitless = 0;
@@ -98,9 +99,11 @@ export function createClusterTopology({ address, tlsCa, keys, log }: ClusterPart
     else judge(best);
     fruitless = reason === null ? 0 : fruitless + 1;
     if (reason !== null && reason !== before) log.warn({ reason }, 'The Redis Cluster does not serve all of the log');
-    if (reason === null && (before !== null || moves > 0)) {
-      log.info({ nodes: new Set(owners.values()).size, movedSlots: moves }, 'The Redis Cluster serves the log');
-    }
+    // Slots that move one by one, or nodes that disagree for a while, are told of now and then and not each time.
+    const worthTelling = before !== null || (moves > 0 && performance.now() - toldAt >= calmMs);
+    if (reason !== null || !worthTelling) return;
+    log.info({ nodes: new Set(owners.values()).size, movedSlots: moves }, 'The Redis Cluster serves the log');
+    toldAt = performance.now();
     moves = 0;
   };
 

@@ -32,7 +32,7 @@ export interface TestCluster {
   readonly replicas: readonly ClusterNode[];
   /** The node that has the slot, as the nodes themselves see it. */
   ownerOf(slot: number): Promise<ClusterNode>;
-  /** Moves one slot with its keys the way redis-cli does it, some keys at a time; `between` runs after each batch. */
+  /** Moves one slot with its keys the way redis-cli does it, some keys at a time; `between` runs after each batch. Every node has to be alive. */
   moveSlot(slot: number, to: ClusterNode, options?: { batch?: number; between?: () => Promise<void> }): Promise<void>;
   stop(): Promise<void>;
 }
@@ -106,6 +106,26 @@ export async function startRedisCluster({
       }),
     );
 
+    /**
+     * Whether all nodes see the same. A slot moved before they do can end in a Cluster that disagrees for good: a node that
+     * has not heard of a newer epoch does not raise its own, and loses the slot to the claim that is still on its way.
+     */
+    const agree = async () => {
+      const views = await Promise.all(
+        all.map(async ({ redis }) => {
+          const lines = String(await redis.command('CLUSTER', 'NODES'))
+            .trim()
+            .split('\n');
+          // id, config epoch and slots; not what only one node knows, or what is on its way to others
+          return lines
+            .map((line) => line.split(' '))
+            .map(([id, , , , , , epoch, , ...own]) => [id, epoch, ...own.filter((range) => !range.startsWith('['))].join(' '))
+            .toSorted()
+            .join('|');
+        }),
+      );
+      return new Set(views).size === 1;
+    };
     const ownerOf = async (slot: number): Promise<ClusterNode> => {
       for (const { redis } of all) {
         const ranges = await redis.command('CLUSTER', 'SLOTS').catch(() => null);
@@ -141,8 +161,11 @@ export async function startRedisCluster({
           await between();
         }
         // The new owner first: the other way round nobody has it for a moment.
-        await to.redis.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
-        await from.redis.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+        const others = [...primaries, ...spares].filter((node) => node.id !== to.id && node.id !== from.id);
+        for (const { redis } of [to, from, ...others]) {
+          await redis.command('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+        }
+        await eventually(agree, { what: 'the nodes to agree' });
       },
       stop,
     };
