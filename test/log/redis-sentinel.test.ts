@@ -59,8 +59,8 @@ test('Sentinels and servers that ask for a password and speak TLS', async () => 
   cleanUps.push(() => certificate.remove());
   const sentinels = await start({ sentinels: 1, tls: certificate.files });
   for (const server of sentinels.servers) await server.command('ACL', 'SETUSER', 'app', 'on', '>p:@ss', '~*', '&*', '+@all');
-  await sentinels.command('ACL', 'SETUSER', 'asker', 'on', '>wh,o?', '&*', '+@all');
-  await sentinels.command('ACL', 'SETUSER', 'default', 'resetpass', '>nobody-knows');
+  const permissions = '-@all +hello +client|setname +sentinel|get-master-addr-by-name +sentinel|sentinels +subscribe'.split(' ');
+  await sentinels.command('ACL', 'SETUSER', 'asker', 'on', '>wh,o?', '&+switch-master', ...permissions);
   const url = sentinels.url.replace('://', `://app:${encodeURIComponent('p:@ss')}@`);
   const { log, lines } = await connectTo(`${url}?sentinel_username=asker&sentinel_password=${encodeURIComponent('wh,o?')}`, {
     tlsCa: certificate.pem,
@@ -68,7 +68,9 @@ test('Sentinels and servers that ask for a password and speak TLS', async () => 
   await log.ready;
   const { append } = await beginning(log);
   expect(await append(eventOf('m'))).toMatchObject({ appended: 1 });
+  await until(async () => /sub=1 .*user=asker/.test(String(await sentinels.command('CLIENT', 'LIST'))), 'the ear for failovers');
 
+  await sentinels.command('ACL', 'SETUSER', 'default', 'resetpass', '>nobody-knows');
   const { log: stranger } = await connectTo(url, { tlsCa: certificate.pem });
   await until(() => /no Sentinel can be asked/.test(JSON.stringify(stranger.health())), 'the reason');
   expect(JSON.stringify([log.health(), stranger.health(), lines])).not.toMatch(/p:@ss|wh,o/);
