@@ -5,7 +5,7 @@ import { importRules } from './scripts/import-rules.ts';
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'import', 'node', 'promise', 'oxc'],
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
-  ignorePatterns: ['dist/**', 'src/graphql/generated.ts', 'bench/peers/**'],
+  ignorePatterns: ['dist/**', 'src/graphql/generated.ts', 'src/client/generated.ts', 'bench/peers/**'],
   rules: {
     'typescript/no-floating-promises': 'error',
     'typescript/no-misused-promises': 'error',

@@ -45,9 +45,23 @@ const folder = (
 
 const log = onlyPorts('log', 'log.ts');
 const auth = onlyPorts('auth', 'allow.ts', 'session.ts');
-const delivery = onlyPorts('delivery', 'delivery.ts', 'fold.ts');
+const delivery = onlyPorts('delivery', 'delivery.ts', 'fold.ts', 'pull.ts');
 const kafka: Pattern = { regex: String.raw`^\./kafka\.ts$`, message: 'Import records.ts; only app.ts names implementations.' };
 const bridge = [away('auth', 'delivery', 'embedded', 'graphql'), log];
+
+/** Runs on phones and in browsers: of the server it knows the catalogue, which imports nothing. */
+const clientOnly: readonly Pattern[] = [
+  away('apollo', 'auth', 'bridge', 'delivery', 'embedded', 'graphql', 'log', 'operations', 'react', 'errors', 'redis-url'),
+  onlyPorts('event', 'catalogue.ts'),
+  { regex: '^node:', message: 'There is no Node in a browser.' },
+];
+
+/** What stands on the client library stands beside its users: it comes in by the front door. */
+const clientUser = (neighbour: string): readonly Pattern[] => [
+  away('auth', 'bridge', 'delivery', 'embedded', 'event', 'graphql', 'log', 'operations', 'errors', 'redis-url', neighbour),
+  { group: ['../client/*', '!../client/index.ts'], message: 'Import the client by its front door.' },
+  { regex: '^node:', message: 'There is no Node in a browser.' },
+];
 
 // A later entry replaces an earlier one for the same file, so each of them is complete.
 export const importRules: OxlintOverride[] = [
@@ -95,5 +109,17 @@ export const importRules: OxlintOverride[] = [
   }).map(([file, allowed]) =>
     rule([`src/graphql/${file}`], away('bridge', 'embedded'), log, auth, delivery, vendors('graphql', ...allowed)),
   ),
-  ...folder('embedded', [away('delivery', 'graphql'), log]),
+  ...folder('embedded', [away('client', 'delivery', 'graphql'), log], { 'page-files.ts': ['vite'] }),
+  ...folder('client', clientOnly, { 'websocket.ts': ['graphql-ws'] }),
+  rule(['src/apollo/**'], ...clientUser('react'), vendors('@apollo/client', 'graphql')),
+  rule(['src/react/**'], ...clientUser('apollo'), vendors('react')),
+  rule(['demo/vite.config.ts'], vendors('vite')),
+  rule(
+    ['demo/src/**'],
+    {
+      group: ['**/src/*.ts', '**/src/*/*', '!**/src/client/index.ts'],
+      message: 'The page uses what an app can: the client library by its front door.',
+    },
+    vendors('react', 'react-dom'),
+  ),
 ];

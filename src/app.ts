@@ -17,6 +17,8 @@ import type {
 import { createDelivery } from './delivery/service.ts';
 import { createDevEndpoints } from './embedded/dev-endpoints.ts';
 import { createIngest } from './embedded/ingest.ts';
+import { openPage } from './embedded/page.ts';
+import { createStage } from './embedded/stage.ts';
 import { storyAccount, storyMember, tellStory } from './embedded/story.ts';
 import { firstQuery } from './embedded/welcome.ts';
 import { createServer, type ServerOptions } from './graphql/server.ts';
@@ -76,14 +78,16 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   });
-  const dev = createDevEndpoints({ tokens, ingest, logger });
+  const stage = createStage(ingest, logger);
+  const dev = createDevEndpoints({ tokens, ingest, stage, logger });
+  const page = openPage(logger);
   const token = await tokens.issue({ member: storyMember, accounts: [storyAccount], ttlSeconds: 30 * 24 * 3_600 });
 
   const gateway = await startGateway(config, log, tools, {
     tokens: config.tokens ?? { source: { kind: 'secret', secret } },
     cursorSecret: config.cursorSecret ?? invented,
     graphiql: config.gateway.graphiql && { defaultQuery: firstQuery, headers: { authorization: `Bearer ${token}` } },
-    extraRoutes: (request, response) => dev.handle(request, response),
+    extraRoutes: (request, response) => dev.handle(request, response) || page?.handle(request, response) === true,
     checks: () => ({}),
   });
   // There is no dead-letter topic here: an event that nobody acknowledged ends in the metric.
@@ -94,11 +98,12 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
     deadLetters: { send: () => Promise.resolve(), health: () => ({ ok: true }) },
   });
   reaper.start();
-  const story = tellStory(ingest, logger);
+  const story = tellStory(stage);
   return {
     url: gateway.url,
     async stop() {
       story.stop();
+      stage.stop();
       await Promise.all([gateway.stop(), reaper.stop()]);
       await log.close();
     },
@@ -183,7 +188,7 @@ async function startGateway(
   { logger, metrics }: Tools,
   { tokens, cursorSecret, checks, graphiql = config.gateway.graphiql, extraRoutes }: GatewayParts,
 ) {
-  const { introspection, corsOrigins, publicUrl, maxConnections } = config.gateway;
+  const { introspection, corsOrigins, publicUrl } = config.gateway;
   const verifier: Verifier = createVerifier({ ...tokens, logger: logger.child({ part: 'auth' }) });
   const delivery = createDelivery({ log, metrics, logger: logger.child({ part: 'delivery' }) });
   const server = await createServer({
@@ -197,7 +202,7 @@ async function startGateway(
     graphiql,
     health: () => readinessOf({ ...checks(), tokens: verifier.health() }),
     metrics,
-    maxConnections,
+    admission: config.gateway,
     logger: logger.child({ part: 'graphql' }),
     ...(publicUrl === null ? {} : { publicUrl }),
     ...(extraRoutes === undefined ? {} : { extraRoutes }),

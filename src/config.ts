@@ -50,7 +50,10 @@ export interface GatewayConfig {
   /** `*` among them: any origin, without credentials. */
   readonly corsOrigins: readonly string[];
   readonly publicUrl: string | null;
-  readonly maxConnections: number;
+  /** Null: no limit. */
+  readonly maxConnections: number | null;
+  readonly maxConnectionsPerAddress: number | null;
+  readonly trustedProxies: number;
 }
 export interface TokenConfig {
   readonly source: TokenSource;
@@ -117,7 +120,9 @@ export function loadConfig(env: Environment = process.env, argv: readonly string
     graphiql: settings.GRAPHIQL ?? embedded,
     corsOrigins: settings.CORS_ORIGINS ?? [],
     publicUrl: settings.PUBLIC_URL ?? null,
-    maxConnections: settings.MAX_CONNECTIONS ?? 50_000,
+    maxConnections: settings.MAX_CONNECTIONS ?? null,
+    maxConnectionsPerAddress: settings.MAX_CONNECTIONS_PER_ADDRESS ?? null,
+    trustedProxies: settings.TRUSTED_PROXIES ?? 0,
   };
   const tokens = tokenConfig(settings);
   const cursorSecret = settings.CURSOR_SECRET ?? null;

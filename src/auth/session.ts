@@ -21,8 +21,11 @@ export interface Session {
   dispose(): void;
 }
 
-// setTimeout takes a 32-bit delay and fires at once above it; a later expiry is reached in steps.
-const longestTimeoutMs = 2 ** 31 - 1;
+/**
+ * Expiries are instants of the wall clock, and timers do not follow it: after a step (NTP, a machine that was suspended) an expired session
+ * would be neither served nor ended until its timer comes. So the clock is looked at this often. Above 2^31 ms setTimeout fires at once, too.
+ */
+const longestTimeoutMs = 30_000;
 
 export function createSession(initial: Principal, now: () => number = Date.now): Session {
   let principal = initial;

@@ -106,8 +106,20 @@ export const variables = z.object({
   MAX_CONNECTIONS: noted(
     'Process',
     wholeNumber(1, 1_000_000),
-    'WebSocket connections above which this process asks further ones to come back later.',
-    '50000',
+    'WebSockets and event streams above which this process refuses further ones (HTTP 503).',
+    'no limit',
+  ),
+  MAX_CONNECTIONS_PER_ADDRESS: noted(
+    'Process',
+    wholeNumber(1, 1_000_000),
+    'The same from one client address, an IPv6 one counted by its /64 (HTTP 429).',
+    'no limit',
+  ),
+  TRUSTED_PROXIES: noted(
+    'Process',
+    wholeNumber(0, 10),
+    'Proxies in front of this process that append to X-Forwarded-For, so that the client address is read from there.',
+    "0: the TCP connection's other end",
   ),
 
   REDIS_URL: secret(

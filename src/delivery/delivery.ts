@@ -3,6 +3,7 @@ import type { Session } from '../auth/session.ts';
 import type { MemberEvent } from '../event/event.ts';
 import type { Acknowledgement, Position } from '../log/log.ts';
 import type { VideoVisit } from './fold.ts';
+import type { PullIterator } from './pull.ts';
 
 /** One copy of an event on its way to one client. */
 export interface Delivery {
@@ -53,11 +54,11 @@ export interface DeliveryPage {
 /** Push path and poll path over one log: the same things asked differently. */
 export interface DeliveryService {
   /**
-   * Deliveries in order, pulled: asking for the next one says that the socket took the last one. The iterator's `next` rejects once with
-   * LifelineError (RESYNC_REQUIRED, UNAUTHENTICATED, FORBIDDEN) and is done after that; `return` settles at once,
+   * Deliveries in order, pulled: asking for the next one says that the socket took the last one. `next` (and `more`) rejects once with
+   * LifelineError (RESYNC_REQUIRED, UNAUTHENTICATED, FORBIDDEN), and the stream is done after that; `return` settles at once,
    * whatever is in flight.
    */
-  subscribe(request: SubscribeRequest): AsyncIterableIterator<Delivery>;
+  subscribe(request: SubscribeRequest): PullIterator<Delivery>;
   /** @throws LifelineError RESYNC_REQUIRED when the cursor's log is gone */
   page(request: PageRequest): Promise<DeliveryPage>;
   acknowledge(principal: Principal, ids: readonly string[]): Promise<Acknowledgement>;

@@ -7,6 +7,7 @@ const channelsAtMost = 64;
 export interface Passing {
   put(event: MemberEvent): void;
   take(): MemberEvent | undefined;
+  readonly empty: boolean;
 }
 
 export function createPassing(onDropped: (reason: 'superseded' | 'overflow') => void): Passing {
@@ -26,5 +27,8 @@ export function createPassing(onDropped: (reason: 'superseded' | 'overflow') => 
       }
     },
     take: removeFirst,
+    get empty() {
+      return latest.size === 0;
+    },
   };
 }

@@ -11,11 +11,13 @@ const pageSize = 100;
  * what is read, in what is heard, or in both.
  */
 export interface Reader {
+  /** The next entry in order, each once, if it is known already; undefined: see `advance`. */
+  take(): { readonly entry: Entry; readonly replayed: boolean } | undefined;
   /**
-   * The next entry in order, each once; undefined when there is none for now (a wake of the feed says when to ask again).
+   * Reads what `take` lacks. False when there is none for now (a wake of the feed says when to ask again).
    * @throws LifelineError RESYNC_REQUIRED when the log is another one; UNAVAILABLE when it does not answer (ask again)
    */
-  next(): Promise<{ readonly entry: Entry; readonly replayed: boolean } | undefined>;
+  advance(): Promise<boolean>;
   /** Where a client stands that has everything handed out so far; undefined before the first read. */
   readonly position: Position | undefined;
   acknowledged(ids: ReadonlySet<string>, when: number): void;
@@ -125,14 +127,40 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
     landing = null;
   };
 
-  /** Gets more into the backlog; false when there is nothing to get. */
-  const advance = async (): Promise<boolean> => {
-    if (replay !== null) {
-      await readReplay(replay);
-      return true;
-    }
-    const heard = merge({ entries: [], scannedTo }, feed.recent);
-    if (at !== undefined && (answered !== feed.doubts || heard.gap)) {
+  /** What was heard right behind everything looked at, while nothing says that the doorbell cannot be trusted. */
+  const heardNext = (): Entry | undefined => {
+    if (replay !== null || answered !== feed.doubts) return undefined;
+    const { recent } = feed;
+    const entry = recent[scannedTo + 1 - (recent[0]?.position.sequence ?? 0)];
+    return entry?.position.sequence === scannedTo + 1 ? entry : undefined;
+  };
+
+  return {
+    take() {
+      let entry = backlog.shift();
+      while (entry !== undefined) {
+        at = entry.position;
+        const settled = replaying && entry.acknowledgedAt !== null && entry.position.sequence <= pendingOnlyTo;
+        if (!settled) return { entry, replayed: replaying || entry.refed };
+        entry = backlog.shift();
+      }
+      land();
+      entry = heardNext();
+      if (entry === undefined) return undefined;
+      replaying = false;
+      scannedTo = entry.position.sequence;
+      at = entry.position;
+      return { entry, replayed: entry.refed };
+    },
+    async advance() {
+      if (backlog.length > 0) return true; // asked although there is something to take: a repeat that was due came first
+      land();
+      if (replay !== null) {
+        await readReplay(replay);
+        return true;
+      }
+      const { gap, entries } = merge({ entries: [], scannedTo }, feed.recent);
+      if (at === undefined || (answered === feed.doubts && !gap)) return entries.length > 0;
       const before = scannedTo;
       await refill(at);
       if (replay !== null || backlog.length > 0 || scannedTo > before || answered !== feed.doubts) return true;
@@ -140,25 +168,6 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
       // would get the same answer. The next bell or the sweep says when to look.
       land();
       return false;
-    }
-    load(heard.entries, heard.entries.at(-1)?.position ?? null, 'live');
-    scannedTo = heard.position;
-    return heard.entries.length > 0;
-  };
-
-  return {
-    async next() {
-      for (;;) {
-        const entry = backlog.shift();
-        if (entry !== undefined) {
-          at = entry.position;
-          const settled = replaying && entry.acknowledgedAt !== null && entry.position.sequence <= pendingOnlyTo;
-          if (!settled) return { entry, replayed: replaying || entry.refed };
-          continue;
-        }
-        land();
-        if (!(await advance())) return undefined;
-      }
     },
     get position() {
       return at;

@@ -9,6 +9,7 @@ import type { Delivery, DeliveryService, Filter, SubscribeRequest } from './deli
 import { foldVideoVisit } from './fold.ts';
 import { createHub } from './hub.ts';
 import { readPage } from './page.ts';
+import { iterate } from './pull.ts';
 import { createWheel } from './redelivery.ts';
 import { createStream, type Stream } from './stream.ts';
 
@@ -37,11 +38,13 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
     const stream = createStream(request, { log, hub, wheel, metrics, now, random });
     streams.add(stream);
     metrics.subscriptionsActive.inc({ transport: request.transport });
-    return iterate(stream, (error) => {
-      countResync(error);
-      streams.delete(stream);
-      metrics.subscriptionsActive.dec({ transport: request.transport });
-    });
+    return iterate(
+      untilEnd(stream, (error) => {
+        countResync(error);
+        streams.delete(stream);
+        metrics.subscriptionsActive.dec({ transport: request.transport });
+      }),
+    );
   };
 
   /** Every retained entry of one channel that the principal may see, in order. */
@@ -101,59 +104,37 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
   };
 }
 
-const done = { done: true, value: undefined } as const;
+/** A stream whose end, of whatever kind, is told once; a waiting `more` settles at once with it, also while the log is read. */
+function untilEnd(stream: Stream, onEnd: (error?: unknown) => void): Stream {
+  let ended = false;
+  let settle: ((more: boolean) => void) | undefined;
 
-/**
- * A stream as an async iterator. `return` settles at once, whatever `next` waits for: an async generator's would wait behind it, and keep
- * the member's listener until one more event came.
- */
-function iterate(stream: Stream, onClosed: (error?: unknown) => void): AsyncIterableIterator<Delivery> {
-  let closed = false;
-  let settle: ((result: IteratorResult<Delivery>) => void) | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
-
-  const close = (error?: unknown) => {
-    if (closed) return;
-    closed = true;
+  const end = (error?: unknown) => {
+    if (ended) return;
+    ended = true;
     stream.close();
-    onClosed(error);
-    settle?.(done);
+    onEnd(error);
+    settle?.(false);
   };
-  const take = async (): Promise<IteratorResult<Delivery>> => {
-    try {
-      const value = await stream.next();
-      if (value !== undefined) return { done: false, value };
-      close();
-      return done;
-    } catch (error) {
-      settle = undefined; // this one is answered with the error
-      close(error);
-      throw error;
-    }
-  };
-  const pull = () =>
-    new Promise<IteratorResult<Delivery>>((resolve, reject) => {
-      if (closed) return resolve(done);
-      settle = resolve;
-      take().then(resolve, reject);
-    });
-
   return {
-    next() {
-      const result = turn.then(pull);
-      turn = result.catch(() => undefined); // whoever asked has the error; the next in line gets `done`
-      return result;
+    take: () => (ended ? undefined : stream.take()),
+    more() {
+      if (ended) return Promise.resolve(false);
+      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+      settle = resolve;
+      const ask = async () => {
+        try {
+          const more = await stream.more();
+          if (!more) end();
+          resolve(more && !ended);
+        } catch (error) {
+          reject(error);
+          end(error);
+        }
+      };
+      void ask();
+      return promise;
     },
-    return() {
-      close();
-      return Promise.resolve(done);
-    },
-    throw(error) {
-      close();
-      return Promise.reject(error);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+    close: () => end(),
   };
 }

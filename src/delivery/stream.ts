@@ -8,6 +8,7 @@ import type { Delivery, SubscribeRequest } from './delivery.ts';
 import type { Tap } from './feed.ts';
 import type { Hub, Membership } from './hub.ts';
 import { createPassing } from './passing.ts';
+import type { Pull } from './pull.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Wheel } from './redelivery.ts';
 import { createSignal } from './signal.ts';
@@ -22,16 +23,8 @@ export interface StreamParts {
   readonly random: () => number;
 }
 
-/** One subscription's copies, one at a time. */
-export interface Stream {
-  /**
-   * The next copy, most urgent first: a repeat that is due, else the next entry, else what is passing by. Asking says that the socket took
-   * the last one. Waits until there is one; undefined once closed.
-   */
-  next(): Promise<Delivery | undefined>;
-  /** Settles a waiting `next`, releases everything. */
-  close(): void;
-}
+/** One subscription's copies, one at a time, most urgent first: a repeat that is due, else the next entry, else what is passing by. */
+export type Stream = Pull<Delivery>;
 
 /** How long a live stream waits before it asks again a log that did not answer, ms; spread so that thousands do not ask at once. */
 const askAgain = { least: 200, spread: 1_800 };
@@ -45,12 +38,12 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   let repeats: { readonly entry: Entry; readonly attempt: number }[] = [];
   let live: { readonly membership: Membership; readonly reader: Reader } | undefined;
   let principal = session.principal;
+  /** The socket is taking a copy now. */
+  let handed = false;
   /** The live first copy that the socket is taking now. */
   let lastLive: MemberEvent | undefined;
   /** The window is full and that was counted. */
   let paused = false;
-  /** Read, but not handed out because the token expired in between. */
-  let held: Awaited<ReturnType<Reader['next']>>;
   let closed = false;
 
   const wanted = (event: MemberEvent) =>
@@ -89,6 +82,8 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   };
 
   const took = () => {
+    if (!handed) return;
+    handed = false;
     // fail-point: between send and bookkeeping
     window.took();
     if (lastLive !== undefined) metrics.deliveryDuration.observe(Math.max(0, now() - lastLive.origin.timestamp) / 1000);
@@ -100,6 +95,7 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     copy: Pick<Delivery, 'position' | 'sequence' | 'attempt' | 'replayed' | 'acknowledgedAt'>,
   ): Delivery => {
     metrics.eventsPushed.inc({ type: isEventType(event.type) ? event.type : 'other' });
+    handed = true;
     if (copy.attempt === 1 && !copy.replayed) lastLive = event;
     return { event, ...copy, sentAt: now() };
   };
@@ -118,7 +114,6 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   /** Whose time is up, as the log has them now: what was acknowledged or expired meanwhile is not sent again, even if no bell told. */
   const collectRepeats = async () => {
     const due = window.due();
-    if (due.length === 0) return;
     const entries = await log.fetch(
       member,
       due.map(({ sequence }) => sequence),
@@ -130,30 +125,25 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     }
   };
 
-  const nextRepeat = async () => {
-    if (repeats.length === 0) await collectRepeats();
-    while (session.live) {
-      const repeat = repeats.shift();
-      if (repeat === undefined) return undefined;
+  const nextRepeat = () => {
+    for (let repeat = repeats.shift(); repeat !== undefined; repeat = repeats.shift()) {
       const { entry, attempt } = repeat;
       if (!window.has(entry.event.id)) continue; // acknowledged since
-      if (!wanted(entry.event)) window.close([entry.event.id]);
-      else {
+      if (wanted(entry.event)) {
         metrics.redeliveries.inc();
         return handEntry(entry, attempt, true);
       }
+      window.close([entry.event.id]);
     }
     return undefined;
   };
 
-  const nextEntry = async (reader: Reader) => {
+  const nextEntry = (reader: Reader) => {
     while (!window.full) {
       paused = false;
-      held ??= await reader.next();
-      // The token may have expired while the log was read: a refresh goes on exactly here.
-      if (held === undefined || !session.live) return undefined;
-      const { entry, replayed } = held;
-      held = undefined;
+      const next = reader.take();
+      if (next === undefined) return undefined;
+      const { entry, replayed } = next;
       // What is on its way already comes again when its time is up.
       if (replayed && window.has(entry.event.id)) continue;
       if (wanted(entry.event)) return handEntry(entry, 1, replayed);
@@ -164,7 +154,7 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   };
 
   const nextPassing = (position: Position | undefined) => {
-    if (position === undefined || !session.live) return undefined;
+    if (position === undefined) return undefined;
     let event = passing.take();
     // A refresh may have narrowed the token since it came by.
     while (event !== undefined && !wanted(event)) event = passing.take();
@@ -176,14 +166,18 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     if (session.ended)
       throw new LifelineError('UNAUTHENTICATED', 'The token has expired. Subscribe again with a fresh one and your newest cursor.');
     if (session.principal === principal) return;
-    principal = session.principal;
-    if (request.stillAllowed(principal) !== 'allow')
+    if (request.stillAllowed(session.principal) !== 'allow')
       throw new LifelineError('FORBIDDEN', 'The newer token may not see this subscription.');
+    principal = session.principal;
   };
 
-  const pick = async () => {
+  /** Gets what `take` lacks; false when there is nothing to get. A refresh after an expiry goes on exactly where the reader stands. */
+  const fetch = async (): Promise<boolean> => {
     const { reader } = live ?? (await open());
-    return (await nextRepeat()) ?? (await nextEntry(reader)) ?? nextPassing(reader.position);
+    if (repeats.length === 0 && window.anyDue) await collectRepeats();
+    if (repeats.length > 0) return true;
+    if (!window.full && (await reader.advance())) return true;
+    return !passing.empty;
   };
 
   /**
@@ -197,22 +191,28 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   };
 
   return {
-    async next() {
+    take() {
       took();
-      while (!closed) {
+      // Repeats come first, and what is due has to be fetched.
+      if (closed || live === undefined || !session.live || session.principal !== principal) return undefined;
+      if (repeats.length === 0 && window.anyDue) return undefined;
+      return nextRepeat() ?? nextEntry(live.reader) ?? nextPassing(live.reader.position);
+    },
+    async more() {
+      let waited = false;
+      while (!closed && !waited) {
         authorise();
-        let copy: Delivery | undefined;
         try {
-          copy = session.live ? await pick() : undefined;
+          if (session.live && (await fetch())) break;
         } catch (error) {
           await waitForLog(error);
           continue;
         }
         if (closed) break;
-        if (copy !== undefined) return copy;
         await signal.wait();
+        waited = true;
       }
-      return undefined;
+      return !closed;
     },
     close() {
       closed = true;

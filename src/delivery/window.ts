@@ -16,6 +16,8 @@ interface InFlight {
  */
 export interface Window {
   readonly full: boolean;
+  /** Whether `due` has an answer. */
+  readonly anyDue: boolean;
   has(id: string): boolean;
   /** A copy is being handed to the socket. */
   sent(entry: Entry, attempt: number): void;
@@ -41,6 +43,9 @@ export function createWindow(wheel: Wheel, onDue: () => void, random: () => numb
   return {
     get full() {
       return inFlight.size >= windowSize;
+    },
+    get anyDue() {
+      return due.size > 0;
     },
     has: (id) => inFlight.has(id),
     sent(entry, attempt) {

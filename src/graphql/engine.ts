@@ -1,4 +1,5 @@
 import {
+  createSourceEventStream,
   execute as executeGraphQL,
   GraphQLError,
   NoSchemaIntrospectionCustomRule,
@@ -12,9 +13,11 @@ import {
   type GraphQLSchema,
 } from 'graphql';
 
+import type { PullIterator } from '../delivery/pull.ts';
 import { LifelineError } from '../errors.ts';
 import type { ClientErrors } from './client-error.ts';
 import { costRule, limits } from './limits.ts';
+import { compileProjection, type Projection } from './projection.ts';
 
 /** GraphQL under our limits and with our errors: the one way through which every transport parses, validates and runs. */
 export interface Engine {
@@ -27,6 +30,16 @@ export interface Engine {
   readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
   /** As `execute`; errors in every result of the stream too. */
   readonly subscribe: (args: ExecutionArgs) => Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>;
+  /** As `subscribe`, for a transport that makes the results itself, of one item after the other. */
+  readonly open: (args: ExecutionArgs) => Promise<OpenStream | ExecutionResult>;
+}
+
+export interface OpenStream {
+  readonly items: PullIterator<unknown>;
+  /** The JSON text of `data`, for a result that has nothing else; undefined: `run` it. */
+  readonly write: (item: unknown) => string | undefined;
+  /** Never rejects. */
+  readonly run: (item: unknown) => Promise<ExecutionResult>;
 }
 
 /** Documents of valid operations, kept parsed: their text together, in characters. A syntax tree is about 100 times its text. */
@@ -44,6 +57,7 @@ export function createEngine({
   const cache = createDocumentCache(cachedCharacters);
   const sources = new WeakMap<DocumentNode, string>();
   const valid = new WeakSet<DocumentNode>();
+  const projections = new WeakMap<DocumentNode, Map<string | null, Projection | null>>();
   const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
 
   const parse = (source: string): DocumentNode => {
@@ -71,6 +85,26 @@ export function createEngine({
     return introspection ? sentences : sentences.map(withoutSuggestions);
   };
 
+  const run = async (args: ExecutionArgs): Promise<ExecutionResult> => {
+    try {
+      return errors.inResult(await executeGraphQL(args));
+    } catch (error) {
+      return { errors: [errors.from(error)] };
+    }
+  };
+
+  /** Compiled once a document: subscribers send the same few. */
+  const projectionOf = (document: DocumentNode, operationName: string | null): Projection | null => {
+    const known = projections.get(document) ?? new Map<string | null, Projection | null>();
+    projections.set(document, known);
+    let projection = known.get(operationName);
+    if (projection === undefined) {
+      projection = compileProjection(schema, document, operationName);
+      known.set(operationName, projection);
+    }
+    return projection;
+  };
+
   return {
     schema,
     parse(source) {
@@ -81,17 +115,25 @@ export function createEngine({
       }
     },
     validate: (document) => check(document).map((error) => errors.from(error)),
-    async execute(args) {
-      try {
-        return errors.inResult(await executeGraphQL(args));
-      } catch (error) {
-        return { errors: [errors.from(error)] };
-      }
-    },
+    execute: run,
     async subscribe(args) {
       try {
         const result = await subscribeGraphQL(args);
         return Symbol.asyncIterator in result ? mapResults(result, (each) => errors.inResult(each)) : errors.inResult(result);
+      } catch (error) {
+        return { errors: [errors.from(error)] };
+      }
+    },
+    async open(args) {
+      try {
+        const source = await createSourceEventStream(args);
+        if (!(Symbol.asyncIterator in source)) return errors.inResult(source);
+        const project = projectionOf(args.document, args.operationName ?? null);
+        return {
+          items: source as PullIterator<unknown>, // what every subscription field of ours answers (resolvers/stream.ts)
+          write: (item) => project?.(item, args.contextValue),
+          run: (rootValue) => run({ ...args, rootValue }),
+        };
       } catch (error) {
         return { errors: [errors.from(error)] };
       }

@@ -25,9 +25,10 @@ interface Running {
 }
 
 /**
- * Closes three holes of graphql-ws 6: an id that is used again right after `complete` (the first operation's clean-up removes the
+ * Closes four holes of graphql-ws 6: an id that is used again right after `complete` (the first operation's clean-up removes the
  * second's entry, which then can be neither completed nor freed at close), message sizes (`maxPayload` hangs up with 1009, which
- * clients never retry), and messages of a type only servers send (they throw, which closes with 4500).
+ * clients never retry), messages nested so deeply that an answer to them cannot be written, and messages of a type only servers send (they
+ * throw, which closes with 4500).
  */
 export function createInbox({ handle, refuse, close }: InboxParts): Inbox {
   const operations = new Map<string, Running>();
@@ -64,8 +65,8 @@ export function createInbox({ handle, refuse, close }: InboxParts): Inbox {
     },
     receive(text) {
       const { type, id } = envelopeOf(text);
-      if (Buffer.byteLength(text) > limits.messageBytes) {
-        const sentence = `A message may hold at most ${String(limits.messageBytes / 1024)} KiB.`;
+      const sentence = tooMuchOf(text);
+      if (sentence !== null) {
         if (type === 'subscribe' && id !== null && !operations.has(id)) refuse(id, new LifelineError('BAD_USER_INPUT', sentence));
         else close(4400, sentence);
       } else if (type === 'subscribe' && id !== null) subscribe(id, text);
@@ -78,6 +79,28 @@ export function createInbox({ handle, refuse, close }: InboxParts): Inbox {
       if (operation !== undefined) operation.over = true;
     },
   };
+}
+
+function tooMuchOf(text: string): string | null {
+  if (Buffer.byteLength(text) > limits.messageBytes) return `A message may hold at most ${String(limits.messageBytes / 1024)} KiB.`;
+  // JSON.parse takes any depth, JSON.stringify does not: a ping is answered with its own payload, and would end as a mistake of ours.
+  if (text.length > limits.messageDepth && depthOf(text) > limits.messageDepth)
+    return `A message may be nested at most ${String(limits.messageDepth)} levels deep.`;
+  return null;
+}
+
+/** How deep the brackets of a JSON text go. By hand: it also meets what is no JSON, on which patterns for strings run away. */
+function depthOf(text: string): number {
+  let [depth, deepest, quoted] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (quoted && character === '\\') at += 1;
+    else if (character === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth -= 1;
+  }
+  return deepest;
 }
 
 const typesOfServers = new Set(['connection_ack', 'next', 'error']);

@@ -16,7 +16,13 @@ export const limits = {
   aliases: 15,
   /** One WebSocket message, or one HTTP request body. */
   messageBytes: 64 * 1024,
+  /** Brackets in brackets in one WebSocket message. */
+  messageDepth: 500,
   operationsPerSocket: 100,
+  /** What the fields of one operation may ask for together: a page is in memory as a whole, and shaped in one turn of the event loop. */
+  eventsPerOperation: 2_000,
+  /** Queries and mutations of one WebSocket that run at once; further ones wait. */
+  answersAtOnce: 4,
 } as const;
 
 /** Validation rule: `depth` and `aliases` of each operation as it would run, with the fragments spread out. */

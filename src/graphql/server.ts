@@ -9,6 +9,7 @@ import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { addressesFor } from './addresses.ts';
+import { type AdmissionLimits, createAdmission, retryAfterSeconds } from './admission.ts';
 import { createClientErrors } from './client-error.ts';
 import { createCredentials } from './credentials.ts';
 import { createCursors } from './cursor.ts';
@@ -43,8 +44,8 @@ export interface ServerOptions {
   readonly publicUrl?: string;
   /** Answers requests to further paths: true when it takes the request. */
   readonly extraRoutes?: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** Further WebSockets are closed with 1013. */
-  readonly maxConnections: number;
+  /** Further WebSockets and event streams are refused with HTTP 503 or 429. */
+  readonly admission: AdmissionLimits;
   readonly now?: () => number;
 }
 
@@ -74,7 +75,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const shared = { delivery, cursors, authenticate: credentials.verify };
   const contextOf = (request: IncomingMessage) => ({ ...shared, addresses: addressesFor(request, publicUrl, local) });
 
-  const operations = createHttpOperations({ credentials, contextOf, watchdog, now });
+  const admission = createAdmission(options.admission, metrics);
+  const operations = createHttpOperations({ admission, credentials, contextOf, watchdog, now });
   const sockets = createWebSockets({
     engine,
     errors,
@@ -83,7 +85,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     watchdog,
     metrics,
     logger,
-    maxConnections: options.maxConnections,
     now,
   });
   const crossOrigin = { origins: options.corsOrigins, publicUrl };
@@ -96,9 +97,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   };
 
   let stopping = false;
-  // Slow requests are bounded by Node; an idle connection lives longer than those that load balancers keep (60 s), so that they hang up first.
+  // Slow requests are bounded by Node, which looks for them every 30 s unless told otherwise; an idle connection lives longer than those that load balancers keep (60 s), so that they hang up first.
   const http = createHttpServer(
-    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 },
+    { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000 },
     (request, response) => {
       if (stopping) {
         sendJson(response, 503, { error: draining }, { connection: 'close' });
@@ -115,7 +116,16 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     if (stopping) refuseUpgrade(socket, 503, draining);
     else if (request.url?.split('?', 1)[0] !== '/graphql') refuseUpgrade(socket, 404, 'WebSockets are at /graphql.');
     else if (!mayUpgrade(crossOrigin, request)) refuseUpgrade(socket, 403, 'Pages of this origin may not connect.');
-    else sockets.upgrade(request, socket, head);
+    else {
+      try {
+        admission.admit(request, socket);
+      } catch (error) {
+        const { message, extensions } = errors.from(error);
+        refuseUpgrade(socket, extensions['code'] === 'RATE_LIMITED' ? 429 : 503, message);
+        return;
+      }
+      sockets.upgrade(request, socket, head);
+    }
   });
 
   // Nobody reads and nobody writes: for plain answers that the client does not take. Streams have the watchdog, WebSockets ws.
@@ -152,6 +162,7 @@ function refuseUpgrade(socket: Duplex, status: number, sentence: string): void {
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${String(Buffer.byteLength(body))}`,
+    ...(status === 503 || status === 429 ? [`Retry-After: ${String(retryAfterSeconds)}`] : []),
   ];
   // Destroyed once it is said: the client's half would stay open otherwise, and a stop would wait for it.
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());

@@ -28,9 +28,9 @@ export interface Watchdog {
 const mostQueuedBytes = 1024 * 1024;
 /** Nothing taken for this long although there was something to take. */
 const stalledAfterMs = 15_000;
-/** Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer. */
+/** Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer: 24 s with the sweep. */
 const pingEveryMs = 10_000;
-const deadAfterMs = 24_000;
+const deadAfterMs = 22_500;
 const sweepEveryMs = 1_000;
 
 /**

@@ -1,22 +1,28 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { handleProtocols, makeServer, type ServerOptions } from 'graphql-ws';
+import type { ExecutionResult } from 'graphql';
+import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { closeCodes, createConnection, type Connection, type ConnectionServices, type Services } from './connection.ts';
 import { atMost } from './deadline.ts';
+import type { OpenStream } from './engine.ts';
+import { express } from './express.ts';
+import { flushed, writeText } from './frame.ts';
 import { createInbox } from './inbox.ts';
+import { limits } from './limits.ts';
+import { createTurns, type Turns } from './turns.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface WebSocketParts extends ConnectionServices {
   readonly servicesFor: (request: IncomingMessage) => Services;
   readonly watchdog: Watchdog;
   readonly logger: Logger;
-  readonly maxConnections: number;
 }
 
 export interface WebSockets {
@@ -28,6 +34,13 @@ export interface WebSockets {
 
 /** Above `limits.messageBytes`, so that a message that is too large can be answered rather than hung up on (1009, never retried). */
 const largestFrame = 1024 * 1024;
+/**
+ * Of parts that ws holds until a message is whole: each costs some hundred bytes, however small it is. A whole frame comes in 2 000 of
+ * the smallest TCP segments there are.
+ */
+const mostParts = 4_096;
+/** What a connection may send before its token holds: anybody can open thousands that send all but the end of the largest frame. */
+const strangersBytes = limits.messageBytes + 1024;
 /** For the answer to our close frame; the default of ws is 30 s, which a drain with dead clients would take. */
 const closeTimeoutMs = 1_500;
 /** A slow phone needs more than the 3 s that graphql-ws gives it. */
@@ -38,6 +51,10 @@ const unreadBytes = 256 * 1024;
 
 interface Extra {
   readonly connection: Connection;
+  /** Its token holds. */
+  readonly trust: () => void;
+  readonly turns: Turns;
+  readonly push: (text: string) => Promise<void> | undefined;
 }
 
 export function createWebSockets(parts: WebSocketParts): WebSockets {
@@ -47,20 +64,18 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     handleProtocols,
     maxPayload: largestFrame,
     perMessageDeflate: false, // 300 KB a socket and a known source of fragmentation; events are small
+    maxFragments: mostParts,
+    maxBufferedChunks: mostParts,
     closeTimeout: closeTimeoutMs,
-  } as ConstructorParameters<typeof WebSocketServer>[0]); // closeTimeout is newer than the published types
+  } as ConstructorParameters<typeof WebSocketServer>[0]); // some of it is newer than the published types
   const graphql = makeServer<Record<string, unknown>, Extra>(protocolOptions(parts));
 
   const open = (socket: WebSocket, request: IncomingMessage) => {
-    if (server.clients.size > parts.maxConnections) {
-      socket.on('error', () => {}); // it is being closed: whatever goes wrong with it now is of no interest
-      socket.close(closeCodes.overload, 'Too many connections. Try again later.');
-      return;
-    }
     metrics.connectionsActive.inc();
     metrics.connectionsTotal.inc();
     const watched = watchdog.watch(peerOf(socket, request));
-    const adapter = createAdapter(socket, metrics);
+    const turns = createTurns({ execute: parts.engine.execute, hasRoom: () => socket.bufferedAmount < unreadBytes });
+    const adapter = createAdapter(socket, request.socket, metrics, turns.taken);
     let onMessage: (text: string) => Promise<void> = () => Promise.resolve();
 
     const handle = async (text: string) => {
@@ -85,7 +100,17 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
         close: adapter.close,
       }),
     });
-    const closed = graphql.opened({ ...adapter, onMessage: (listener) => void (onMessage = listener) }, { connection });
+    const trust = distrust(request.socket, () => {
+      adapter.close(
+        4400,
+        `Send connection_init first; until it is accepted, only ${String(limits.messageBytes / 1024)} KiB are read.`,
+      );
+      socket.pause(); // ws would go on collecting until the client has answered the close
+    });
+    const closed = graphql.opened(
+      { ...adapter, onMessage: (listener) => void (onMessage = listener) },
+      { connection, trust, turns, push: adapter.push },
+    );
 
     socket.on('error', (error) => logger.debug({ error: error.name }, 'A WebSocket broke the protocol'));
     socket.on('pong', () => watched.heard());
@@ -97,6 +122,7 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
       metrics.connectionsActive.dec();
       watched.release();
       connection.dispose();
+      turns.close();
       closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
     });
   };
@@ -122,11 +148,13 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
 
 /** graphql-ws's hooks; the connection does the work. */
 function protocolOptions({ engine, errors }: WebSocketParts) {
+  const turnsOf = new WeakMap<object, Turns>(); // by what graphql-ws hands from one hook to the other
   return {
     connectionInitWaitTimeout: initTimeoutMs,
-    async onConnect({ extra: { connection }, connectionParams }) {
+    async onConnect({ extra: { connection, trust }, connectionParams }) {
       try {
         await connection.start(connectionParams);
+        trust();
         return true;
       } catch (error) {
         const { message, extensions } = errors.from(error);
@@ -135,15 +163,24 @@ function protocolOptions({ engine, errors }: WebSocketParts) {
         return false;
       }
     },
-    onSubscribe: ({ extra }, _id, payload) => extra.connection.prepare(payload),
-    execute: engine.execute,
-    subscribe: engine.subscribe,
+    onSubscribe({ extra }, _id, payload) {
+      const operation = extra.connection.prepare(payload);
+      turnsOf.set(operation, extra.turns);
+      return operation;
+    },
+    execute: (args) => (turnsOf.get(args) ?? engine).execute(args),
+    subscribe: (args) => engine.open(args) as Promise<ExecutionResult>, // what is none, `onOperation` makes results of
+    onOperation: ({ extra }, id, _payload, _args, result) => (isOpen(result) ? express(result, id, extra.push) : undefined),
     onError: ({ extra }, id) => extra.connection.inbox.finished(id),
     onComplete: ({ extra }, id) => extra.connection.inbox.finished(id),
   } satisfies ServerOptions<Record<string, unknown>, Extra>;
 }
 
-function createAdapter(socket: WebSocket, metrics: Metrics) {
+function isOpen(result: OperationResult | OpenStream): result is OpenStream {
+  return 'items' in result;
+}
+
+function createAdapter(socket: WebSocket, transport: Socket, metrics: Metrics, onTaken: () => void) {
   return {
     protocol: socket.protocol,
     /** Settles when the kernel took the message: that is the back-pressure of every stream. */
@@ -156,14 +193,36 @@ function createAdapter(socket: WebSocket, metrics: Metrics) {
         metrics.messageSize.observe(Buffer.byteLength(text));
         socket.send(text, (error) => {
           if (socket.isPaused && socket.bufferedAmount < unreadBytes) socket.resume();
+          onTaken();
           if (error) reject(error);
           else resolve();
         });
         // Events wait for one another, the answers to a flood of pings or queries do not: who does not read is not read from.
         if (socket.bufferedAmount > unreadBytes) socket.pause();
       }),
+    /** As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once. */
+    push: (text: string): Promise<void> | undefined => {
+      if (socket.readyState !== socket.OPEN) return undefined;
+      metrics.messageSize.observe(text.length);
+      writeText(transport, text);
+      return transport.writableLength === 0 ? undefined : flushed(transport);
+    },
     close: (code: number, reason: string) => socket.close(code, fitting(reason)),
   };
+}
+
+/** Counts what comes before the answer is called, and tells once when it is too much. */
+function distrust(transport: Socket, onTooMuch: () => void): () => void {
+  let received = 0;
+  const count = (chunk: Buffer) => {
+    received += chunk.length;
+    if (received <= strangersBytes) return;
+    trust();
+    onTooMuch();
+  };
+  const trust = () => void transport.off('data', count);
+  transport.on('data', count);
+  return trust;
 }
 
 /** A close frame holds 123 bytes of reason, and ws throws above; a UTF-16 unit is 3 bytes at most. */

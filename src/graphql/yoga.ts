@@ -8,14 +8,15 @@ import { errorTable, LifelineError, type ErrorCode } from '../errors.ts';
 import type { ClientErrors } from './client-error.ts';
 import type { Context } from './context.ts';
 import type { Engine } from './engine.ts';
+import type { OperationNeeds } from './http-operations.ts';
 import { limits } from './limits.ts';
 import { asksOnlyForSchema } from './operation.ts';
 
 export interface YogaParts {
   readonly engine: Engine;
   readonly errors: ClientErrors;
-  /** @param needsToken false for operations that ask for nothing but the schema: `session` is null then */
-  readonly contextOf: (request: IncomingMessage, response: ServerResponse, needsToken: boolean) => Promise<Context>;
+  /** Without `token` the operation asks for nothing but the schema: `session` is null then. */
+  readonly contextOf: (request: IncomingMessage, response: ServerResponse, needs: OperationNeeds) => Promise<Context>;
 }
 
 interface NodeHttp {
@@ -44,7 +45,10 @@ export function createYogaHandler({ engine, errors, contextOf }: YogaParts) {
       // Before anything is subscribed: Yoga would refuse the stream only after it was open, and leave it open.
       const operation = getOperationAST(document, params.operationName)?.operation;
       if (operation === OperationTypeNode.SUBSCRIPTION && !acceptsStream(request)) throw notAcceptable();
-      return contextOf(req, res, !asksOnlyForSchema(document, params.operationName));
+      return contextOf(req, res, {
+        token: !asksOnlyForSchema(document, params.operationName),
+        stream: operation === OperationTypeNode.SUBSCRIPTION,
+      });
     },
     plugins: [useCSRFPrevention({ requestHeaders: preflighted }), useEngine(engine), shapeErrors(errors), speak(errors)],
   });

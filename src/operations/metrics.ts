@@ -19,6 +19,9 @@ export function createMetrics() {
 
     connectionsActive: gauge('websocket_connections_active', 'Open WebSocket connections.'),
     connectionsTotal: counter('websocket_connections_total', 'WebSocket connections accepted.'),
+    connectionsRefused: counter('lifeline_connections_refused_total', 'WebSockets and event streams refused for being too many.', [
+      'reason',
+    ]),
     reconnectsTotal: counter('websocket_reconnects_total', 'Connections whose first subscription resumed from a cursor.'),
     eventsPushed: counter(
       'websocket_events_pushed_total',
@@ -60,7 +63,7 @@ export function createMetrics() {
     ]),
     partitionRestarts: counter(
       'lifeline_kafka_partition_restarts_total',
-      'Partitions that ended below what was applied (topic created again, or Kafka lost its log), so that the log began them anew.',
+      'Partitions that the log began anew, because their topic was created again or Kafka lost its log. Alarm on any.',
     ),
     recordsMissed: counter(
       'lifeline_kafka_records_missed_total',

@@ -14,7 +14,15 @@ export async function retryForever<T>(
   { signal, log }: { signal: AbortSignal; log: Logger },
 ): Promise<T> {
   let lastReason: string | undefined;
-  const result = await pRetry(attempt, {
+  const tried = async () => {
+    try {
+      return await attempt();
+    } catch (error) {
+      // p-retry gives up at once on a TypeError, as on a mistake of the caller's; to kafkajs it is one of many ways to be unreachable.
+      throw error instanceof TypeError ? new Error(error.message, { cause: error }) : error;
+    }
+  };
+  const result = await pRetry(tried, {
     retries: Number.POSITIVE_INFINITY,
     minTimeout: 100,
     maxTimeout: 10_000,

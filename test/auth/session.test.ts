@@ -118,6 +118,16 @@ describe('a session', () => {
     expect(changes).toBe(1);
   });
 
+  test('ends within half a minute of a clock that steps past its end, which no timer tells of', () => {
+    const it = session(principal(20 * 60_000));
+    const told: boolean[] = [];
+    it.onChange(() => told.push(it.ended));
+    vi.setSystemTime(Date.now() + 30 * 60_000);
+    expect(it.live).toBe(false);
+    vi.advanceTimersByTime(30_000);
+    expect(told).toEqual([true]);
+  });
+
   test('of a token without a practical end stays live', () => {
     const it = session({ member: 'm1', expiresAt: 8.64e15, accounts: null });
     vi.advanceTimersByTime(2 ** 32);

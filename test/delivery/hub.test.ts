@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Tap } from '../../src/delivery/feed.ts';
 import { createHub } from '../../src/delivery/hub.ts';
 import { createReader } from '../../src/delivery/reader.ts';
+import { nextOf } from './next-of.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { createLogger } from '../../src/operations/logger.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
@@ -30,10 +31,10 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
     onRewound: () => expect.unreachable('nothing was lost'),
     onRefill: () => undefined,
   });
-  expect(await reader.next()).toBeUndefined();
+  expect(await nextOf(reader)).toBeUndefined();
   await append(coverageResult('m-1', 1), coverageResult('m-1', 2));
   const before = looks;
-  expect(await reader.next()).toMatchObject({ entry: { position: { sequence: 1 } } });
+  expect(await nextOf(reader)).toMatchObject({ entry: { position: { sequence: 1 } } });
   expect(looks).toBe(before);
   await expect.poll(() => looks).toBeGreaterThan(before);
   expect(feed.recent).toHaveLength(2);

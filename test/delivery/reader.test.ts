@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import { createFeed } from '../../src/delivery/feed.ts';
 import { createReader } from '../../src/delivery/reader.ts';
+import { nextOf } from './next-of.ts';
 import type { EventLog, Position, Ring } from '../../src/log/log.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { coverageResult, createAppender } from '../support/entries.ts';
@@ -18,6 +19,8 @@ type Step =
   | { do: 'calm' }
   | { do: 'interrupt' }
   | { do: 'pull'; count: number }
+  /** As a stream does whose repeats turned out to be acknowledged. */
+  | { do: 'advance' }
   /** A ring, or the loss of one, while an answer of the log is on its way. */
   | { do: 'overtake'; ring: Extract<Step, { do: 'ring' | 'lose' }> };
 
@@ -28,6 +31,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('lose' as const), index: fc.nat(200) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('sweep' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('interrupt' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('advance' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('calm' as const) }) },
   {
     weight: 3,
@@ -75,7 +79,7 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
           },
         };
 
-        const note = (next: Awaited<ReturnType<NonNullable<typeof reader>['next']>>) => {
+        const note = (next: Awaited<ReturnType<typeof nextOf>>) => {
           if (next !== undefined) taken.push({ sequence: next.entry.position.sequence, replayed: next.replayed });
         };
         const run = async (current: Step) => {
@@ -113,13 +117,16 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
               if (reader !== undefined) expect(reader.position?.sequence).toBe(head?.sequence);
               break;
             }
+            case 'advance':
+              await reader?.advance();
+              break;
             case 'interrupt':
               feed.ring({ kind: 'interrupted' });
               break;
             case 'overtake': {
               const gate = Promise.withResolvers<void>();
               answersWaitFor = gate.promise;
-              const answer = reader?.next();
+              const answer = reader && nextOf(reader);
               await append(coverageResult(member, appended++));
               await run(current.ring);
               answersWaitFor = Promise.resolve();
@@ -129,7 +136,7 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
             }
             case 'pull':
               for (let count = 0; count < current.count; count++) {
-                const next = await reader?.next();
+                const next = reader && (await nextOf(reader));
                 if (next === undefined) break;
                 note(next);
               }
@@ -155,7 +162,7 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
           onPassing: () => undefined,
           onAcknowledged: () => undefined,
         });
-        const first = await reader.next(); // the moment of subscribing
+        const first = await nextOf(reader); // the moment of subscribing
         note(first);
         const top = (await log.heads([member]))[0]?.sequence ?? 0;
         const pendingThen = new Set(

@@ -26,8 +26,10 @@ test('the page on errors names the limits that hold', () => {
     'Tokens of a document': limits.tokens,
     'Size of a document': limits.documentBytes / 1024,
     'Size of a WebSocket message or an HTTP request body': limits.messageBytes / 1024,
+    'Nesting of a WebSocket message': limits.messageDepth,
     'Operations at once on one WebSocket': limits.operationsPerSocket,
     'Ids in one `acknowledgeDeliveries`': 1000,
     '`first`': 1000,
+    '`first`, all fields of an operation together': limits.eventsPerOperation,
   });
 });

@@ -208,6 +208,16 @@ describe('pages and acknowledgements', () => {
     });
   });
 
+  test('all fields of an operation together may ask for 2000 events, counted anew for each operation', async () => {
+    await start();
+    const token = await tokenFor('m-1');
+    const pages = (count: number) =>
+      `{ ${Array.from({ length: count }, (_, n) => `a${String(n)}: pendingDeliveries(first: 1000) { pollAfterMs }`).join(' ')} }`;
+    expect((await edge.post(pages(2), { token })).errors).toBeUndefined();
+    expect((await edge.post(pages(2), { token })).errors).toBeUndefined();
+    expect((await edge.post(pages(3), { token })).errors).toMatchObject(never('BAD_USER_INPUT'));
+  });
+
   test('1000 ids are taken, 1001 are not; `first` is 1 to 1000', async () => {
     await start();
     const token = await tokenFor('m-1');

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
+import type { Delivery } from '../../src/delivery/delivery.ts';
+import { iterate } from '../../src/delivery/pull.ts';
 import { LifelineError } from '../../src/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { eventOf, startEdge, tokenFor, type Edge, type EdgeOptions } from './support.ts';
@@ -107,13 +109,12 @@ describe('over Server-Sent Events', () => {
     await start({
       around: (delivery) => ({
         ...delivery,
-        subscribe: () => ({
-          next: () => Promise.reject(new LifelineError('RESYNC_REQUIRED')),
-          return: () => Promise.resolve({ done: true, value: undefined }),
-          [Symbol.asyncIterator]() {
-            return this;
-          },
-        }),
+        subscribe: () =>
+          iterate<Delivery>({
+            take: () => undefined,
+            more: () => Promise.reject(new LifelineError('RESYNC_REQUIRED')),
+            close: () => undefined,
+          }),
       }),
     });
     const stream = await edge.sse(calls, await tokenFor('m-1'));

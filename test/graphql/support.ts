@@ -45,7 +45,7 @@ export async function startEdge({ around = (delivery) => delivery, log = createM
     health: () => ({ ready: true, checks: {} }),
     metrics,
     logger,
-    maxConnections: 10_000,
+    admission: { maxConnections: null, maxConnectionsPerAddress: null, trustedProxies: 0 },
     ...overrides,
   });
   const clients: Client[] = [];

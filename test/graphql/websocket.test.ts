@@ -333,6 +333,82 @@ describe('what would take a whole socket down', () => {
     socket.close();
   });
 
+  test('a message that is nested too deeply is refused with a sentence, and never taken for a mistake of ours', async () => {
+    await start();
+    const nested = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)},"b":"\\"[[["}`;
+    const ping = (levels: number) => `{"type":"ping","payload":${nested(levels - 1)}}`;
+    const socket = await connected(edge);
+    socket.socket.send(ping(500));
+    expect(await socket.next()).toMatchObject({ type: 'pong' });
+    const variables = `{"id":"deep","type":"subscribe","payload":{"query":"{ __typename }","variables":${nested(30_000)}}}`;
+    socket.socket.send(variables);
+    expect(await socket.next()).toMatchObject({ id: 'deep', type: 'error', payload: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+    socket.socket.send(ping(501));
+    expect(await socket.closed).toMatchObject({ code: 4400 });
+    expect(await edge.metric('lifeline_operation_errors_total')).toBe(1);
+  });
+
+  test('before connection_init is accepted no more than a message is read; afterwards as much as comes', async () => {
+    await start();
+    const stranger = await raw(edge);
+    for (let n = 0; n < 3; n++) stranger.send({ type: 'ping', payload: { filler: 'x'.repeat(30_000) } });
+    expect(await stranger.closed).toMatchObject({ code: 4400 });
+    const member = await connected(edge);
+    for (let n = 0; n < 10; n++) member.send({ type: 'ping', payload: { n, filler: 'x'.repeat(60_000) } });
+    for (let n = 0; n < 10; n++) expect(await member.next()).toMatchObject({ type: 'pong', payload: { n } });
+    member.close();
+  });
+
+  test('four queries of a socket run at once, the others wait their turn, and all are answered', async () => {
+    let [running, most] = [0, 0];
+    await start({
+      around: (delivery) => ({
+        ...delivery,
+        async page(request) {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          running -= 1;
+          return delivery.page(request);
+        },
+      }),
+    });
+    const socket = await connected(edge);
+    const query = '{ pendingDeliveries { pollAfterMs } }';
+    for (let id = 0; id < 50; id++) socket.send({ id: String(id), type: 'subscribe', payload: { query } });
+    const answered = new Set<unknown>();
+    while (answered.size < 50) {
+      const message = await socket.next();
+      if (message['type'] === 'next') answered.add(message['id']);
+    }
+    expect(most).toBe(4);
+    socket.close();
+  });
+
+  test('queries that wait their turn are not run for a client that has left', async () => {
+    let pages = 0;
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    await start({
+      around: (delivery) => ({
+        ...delivery,
+        async page(request) {
+          pages += 1;
+          await gate;
+          return delivery.page(request);
+        },
+      }),
+    });
+    const socket = await connected(edge);
+    for (let id = 0; id < 50; id++) {
+      socket.send({ id: String(id), type: 'subscribe', payload: { query: '{ pendingDeliveries { pollAfterMs } }' } });
+    }
+    await eventually(() => pages === 4, { what: 'the first four' });
+    socket.socket.terminate();
+    await eventually(async () => (await edge.metric('websocket_connections_active')) === 0);
+    open();
+    expect((await edge.post('{ pendingDeliveries { pollAfterMs } }', { token: await tokenFor('m-1') })).errors).toBeUndefined();
+    expect(pages).toBe(5);
+  });
+
   test('the 101st operation is RATE_LIMITED; once one has ended there is room again', async () => {
     await start();
     const socket = await connected(edge);
@@ -376,15 +452,6 @@ describe('what would take a whole socket down', () => {
     socket.resume();
     for (let n = 0; n < count; n++) expect(await client.next()).toMatchObject({ type: 'pong', payload: { n } });
     client.close();
-  });
-
-  test('more connections than allowed are closed with 1013', async () => {
-    await start({ maxConnections: 1 });
-    const first = await connected(edge);
-    const second = await raw(edge);
-    expect(await second.closed).toMatchObject({ code: 1013 });
-    expect(await edge.metric('websocket_connections_active')).toBe(1);
-    first.close();
   });
 });
 

@@ -5,6 +5,7 @@ import type { Delivery, DeliveryPage, Filter } from '../../delivery/delivery.ts'
 import { LifelineError } from '../../errors.ts';
 import { principalOf, type Context } from '../context.ts';
 import type { Resolvers } from '../generated.ts';
+import { limits } from '../limits.ts';
 
 /** What a field selects from the member's events: the one description that its push path and its poll path share. */
 export interface Selection {
@@ -42,6 +43,7 @@ export async function connection(
   if (size < 1 || size > largestPage) {
     throw new LifelineError('BAD_USER_INPUT', `\`first\` is between 1 and ${String(largestPage)}.`);
   }
+  spend(context, size);
   const page = await context.delivery.page({
     principal,
     filter: selection.filter,
@@ -50,6 +52,21 @@ export async function connection(
     pendingOnly,
   });
   return { ...page, pollAfterMs: Math.min(...selection.domains.map((domain) => domains[domain].pollAfterMs)) };
+}
+
+const asked = new WeakMap<Context, number>();
+
+/** @throws LifelineError BAD_USER_INPUT when the operation's fields ask for too much together: fifteen aliases are fifteen pages */
+function spend(context: Context, events: number): void {
+  const total = (asked.get(context) ?? 0) + events;
+  if (total > limits.eventsPerOperation) {
+    const most = String(limits.eventsPerOperation);
+    throw new LifelineError(
+      'BAD_USER_INPUT',
+      `All fields of an operation together may ask for at most ${most} events (\`first\`).`,
+    );
+  }
+  asked.set(context, total);
 }
 
 /** @throws LifelineError BAD_USER_INPUT for a cursor that is not this member's, the empty one included */

@@ -1,4 +1,5 @@
 import type { Delivery } from '../../delivery/delivery.ts';
+import { iterate, type Pull, type PullIterator } from '../../delivery/pull.ts';
 import { LifelineError } from '../../errors.ts';
 import { sessionOf, type Context } from '../context.ts';
 import { allowed, positionOf, type Selection } from './connection.ts';
@@ -14,7 +15,7 @@ export function stream(
   context: Context,
   selection: Selection,
   { after }: { after?: string | null | undefined },
-): AsyncIterableIterator<StreamItem> {
+): PullIterator<StreamItem> {
   const session = sessionOf(context);
   if (allowed(selection, session.principal) !== 'allow') throw new LifelineError('FORBIDDEN');
   const position = positionOf(context, session.principal, after);
@@ -26,7 +27,7 @@ export function stream(
     transport: context.transport,
     stillAllowed: (principal) => allowed(selection, principal),
   });
-  return untilFailure(source, context.signal, context.streamOpened(position !== null));
+  return iterate(untilFailure(source, context.signal, context.streamOpened(position !== null)));
 }
 
 /** The `resolve` of every subscription field. */
@@ -35,77 +36,40 @@ export function resolveItem(item: StreamItem): Delivery {
   return item;
 }
 
-/**
- * Plain methods rather than an async generator: a generator's `return` waits behind its pending `next`, and the member's listener
- * would stay until one more event came. One slot for the one pending `next` rather than a race with the signal: a race would leave
- * its reactions behind on the longer-lived promise, event after event.
- */
-function untilFailure(
-  source: AsyncIterator<Delivery>,
-  signal: AbortSignal | null,
-  onEnd: () => void,
-): AsyncIterableIterator<StreamItem> {
+/** The source, with a failure of it (or of the operation, by `signal`) as its last item. */
+function untilFailure(source: Pull<Delivery>, signal: AbortSignal | null, onEnd: () => void): Pull<StreamItem> {
   let ended = false;
-  let last: StreamItem | null = null;
-  let waiting: ((result: IteratorResult<StreamItem>) => void) | null = null;
+  let last: StreamItem | undefined;
 
-  const settle = (result: IteratorResult<StreamItem>) => {
-    waiting?.(result);
-    waiting = null;
-  };
-  const end = (final: StreamItem | null) => {
+  const end = (final?: StreamItem) => {
     if (ended) return;
     ended = true;
+    last = final;
     signal?.removeEventListener('abort', onAbort);
     onEnd();
-    if (final === null) settle({ done: true, value: undefined });
-    else if (waiting === null) last = final;
-    else settle({ done: false, value: final });
+    source.close();
   };
-  const release = async () => {
-    try {
-      await source.return?.();
-    } catch {
-      // The stream is over either way; what the source could not free is its own to report.
-    }
-  };
-  const onAbort = () => {
-    end({ failure: signal?.reason });
-    void release();
-  };
+  const onAbort = () => end({ failure: signal?.reason });
   signal?.addEventListener('abort', onAbort, { once: true });
 
-  const pull = async () => {
-    try {
-      const item = await source.next();
-      if (item.done === true) end(null);
-      else settle(item);
-    } catch (failure) {
-      end({ failure });
-    }
-  };
-
   return {
-    next() {
-      if (last !== null) {
-        const value = last;
-        last = null;
-        return Promise.resolve({ done: false, value });
+    take() {
+      if (!ended) return source.take();
+      const item = last;
+      last = undefined;
+      return item;
+    },
+    async more() {
+      try {
+        if (!ended && !(await source.more())) end();
+      } catch (failure) {
+        end({ failure });
       }
-      if (ended) return Promise.resolve({ done: true, value: undefined });
-      return new Promise((resolve) => {
-        waiting = resolve;
-        void pull();
-      });
+      return !ended || last !== undefined;
     },
-    async return() {
-      last = null;
-      end(null);
-      await release();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
+    close() {
+      last = undefined;
+      end();
     },
   };
 }
