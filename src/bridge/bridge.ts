@@ -86,11 +86,12 @@ export function createBridge({ records, log, deadLetters, logger, metrics, now =
   const serve = async (key: string, reader: PartitionReader, predecessor: Promise<void> | undefined) => {
     await predecessor;
     if (reader.lost.aborted || stopping.signal.aborted) return;
-    const memory = memories.get(key) ?? { applied: 0 };
+    const known = memories.get(key);
+    const memory = known?.source === reader.source ? known : { source: reader.source, applied: 0 };
     memories.set(key, memory);
     const lane = startLane({
       reader,
-      writer: log.source(reader.topic, reader.partition),
+      writer: log.source(reader.source, reader.partition),
       deadLetters,
       memory,
       logger,

@@ -54,6 +54,8 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<null>();
   let session: Session | undefined;
   let supervising: Promise<void> | undefined;
+  /** The newest id of each topic, also of those that are gone at the moment. */
+  const lives = new Map<string, string>();
   /** What the session was started with. */
   let consumed = '';
   let startedAt = 0;
@@ -61,10 +63,25 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
 
   const present = () => topics.filter((topic) => watch.ranges(topic) !== null);
 
-  const shapeOf = (among: readonly string[]) => among.map((topic) => `${topic} × ${watch.ranges(topic)?.size ?? 0}`).join(', ');
+  const sourceOf = (topic: string, id: string | null) => (id === null ? topic : `${topic}@${id}`);
+
+  const shapeOf = (among: readonly string[]) =>
+    among.map((topic) => `${sourceOf(topic, watch.id(topic))} × ${watch.ranges(topic)?.size ?? 0}`).join(', ');
+
+  const tellOfNewLives = () => {
+    for (const topic of topics) {
+      const [id, before] = [watch.id(topic), lives.get(topic)];
+      if (id === null || id === before) continue;
+      lives.set(topic, id);
+      if (before === undefined) continue;
+      logger.error({ topic }, 'kafka: the topic was deleted and created again, so the log begins it anew');
+      metrics.partitionRestarts.inc(watch.ranges(topic)?.size ?? 0);
+    }
+  };
 
   /** After every look at the topics, about once a second. */
   const look = () => {
+    tellOfNewLives();
     if (session === undefined) return;
     const shape = shapeOf(present());
     if (shape !== consumed) session.end({ reason: 'topics', detail: `topics and partitions are now: ${shape}` });
@@ -81,17 +98,20 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
     }
   };
 
-  const readerOf = (feed: Feed, current: () => Session | undefined): PartitionReader => {
+  const readerOf = (feed: Feed, id: string | null, current: () => Session | undefined): PartitionReader => {
     const { topic, partition } = feed;
     const missing = () => new Error(`Kafka has no partition ${topic}/${partition}.`);
     return {
       topic,
+      source: sourceOf(topic, id),
       partition,
       lost: feed.lost,
       read: (from, waitMs) => feed.read(from, waitMs),
       async range() {
-        const range = (await offsets.ranges(topic))?.get(partition);
-        if (range === undefined) throw missing();
+        const state = await offsets.topic(topic);
+        const range = state?.ranges.get(partition);
+        if (state === null || range === undefined) throw missing();
+        if (state.id !== id) throw new Error(`Topic ${topic} was deleted and created again.`);
         return range;
       },
       lastRange: () => watch.ranges(topic)?.get(partition) ?? null,
@@ -117,11 +137,12 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
       }
       startedAt = Date.now();
       consumed = shapeOf(found);
+      const ids = new Map(found.map((topic) => [topic, watch.id(topic)]));
       const started = startSession({
         client,
         groupId,
         topics: found,
-        onAssigned: (feed) => onAssigned(readerOf(feed, () => session)),
+        onAssigned: (feed) => onAssigned(readerOf(feed, ids.get(feed.topic) ?? null, () => session)),
       });
       session = started;
       const end = await Promise.race([started.ended, stopped]);

@@ -3,6 +3,7 @@ import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from 'kafkajs';
 
 import type { Logger } from '../operations/logger.ts';
 import { contained, gzipCodec, lz4Codec, snappyCodec, zstdCodec } from './codecs.ts';
+import { askForTopicIds } from './kafkajs-metadata.ts';
 
 /**
  * The only import of kafkajs 2.2.4, which is no longer maintained: its codecs, its logger, and the defects that can be mended from
@@ -37,6 +38,8 @@ for (const [type, codec] of codecs) {
   const safe = contained(codec);
   kafkajs.CompressionCodecs[type] = () => safe;
 }
+
+askForTopicIds();
 
 export interface ConnectionOptions {
   readonly brokers: readonly string[];

@@ -8,12 +8,15 @@ import { retryForever } from '../operations/retry.ts';
 import { deadLetterOf, type DeadLetter, type DeadLetters } from './dead-letter.ts';
 import { decode } from './decode.ts';
 import type { Batch, KafkaRecord, OffsetRange, PartitionReader } from './records.ts';
+import { flagUnanswered } from './unanswered.ts';
 
 /** What a lane can be waiting for. */
 export type Need = 'log' | 'dead-letters' | 'kafka';
 
 /** What the bridge remembers of a partition across its comings and goings. */
 export interface PartitionMemory {
+  /** Which life of the topic it is about. */
+  readonly source: string;
   /** Everything below was applied once by this process, so what comes again from below it is fed again. */
   applied: number;
 }
@@ -58,7 +61,8 @@ const pieceBytes = 1024 * 1024;
  * record that is not good, and what to make of offsets that do not follow each other.
  */
 export function startLane(options: LaneOptions): Lane {
-  const { reader, writer, deadLetters, memory, logger, metrics, now, stopping } = options;
+  const { reader, deadLetters, memory, logger, metrics, now, stopping } = options;
+  const writer = flagUnanswered(options.writer);
   const { topic, partition } = reader;
   const where = { topic, partition };
   const waiting = AbortSignal.any([reader.lost, options.abandon]);

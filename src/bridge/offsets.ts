@@ -1,16 +1,24 @@
 import type { Admin, Kafka } from './kafkajs.ts';
+import { topicIdOf } from './kafkajs-metadata.ts';
 import type { OffsetRange } from './records.ts';
 
 /** Questions about topics and offsets. Each settles within `answerWithinMs`, and rejects with a sentence when Kafka does not answer. */
 export interface Offsets {
-  /** By partition; null when there is no such topic. */
-  ranges(topic: string): Promise<ReadonlyMap<number, OffsetRange> | null>;
+  /** Null when there is no such topic. */
+  topic(name: string): Promise<TopicState | null>;
   /** By partition: the first offset not older than `timestamp`, or the end. */
   at(topic: string, timestamp: number): Promise<ReadonlyMap<number, number>>;
   /** By partition, where the group has committed any. */
   committed(topic: string): Promise<ReadonlyMap<number, number>>;
   create(topics: readonly string[]): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface TopicState {
+  /** Another one when the topic is deleted and created again; null where Kafka is too old (2.7) to tell. */
+  readonly id: string | null;
+  /** By partition. */
+  readonly ranges: ReadonlyMap<number, OffsetRange>;
 }
 
 const answerWithinMs = 10_000;
@@ -63,17 +71,22 @@ export function createOffsets(client: Kafka, groupId: string): Offsets {
     new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)] as const));
 
   return {
-    ranges: (topic) =>
-      once(`ranges ${topic}`, async (admin) => {
+    topic: (name) =>
+      once(`topic ${name}`, async (admin) => {
+        let id: string | null;
         try {
           // Fails at once for a missing topic, where asking for its offsets tries again for seconds.
-          await admin.fetchTopicMetadata({ topics: [topic] });
+          const { topics } = await admin.fetchTopicMetadata({ topics: [name] });
+          id = topicIdOf(topics[0]?.partitions[0]);
         } catch (error) {
           if (isUnknownTopic(error)) return null;
           throw error;
         }
-        const offsets = await admin.fetchTopicOffsets(topic);
-        return new Map(offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]));
+        const offsets = await admin.fetchTopicOffsets(name);
+        return {
+          id,
+          ranges: new Map(offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }])),
+        };
       }),
     at: (topic, timestamp) =>
       once(`at ${topic}`, async (admin) => toMap(await admin.fetchTopicOffsetsByTimestamp(topic, timestamp))),

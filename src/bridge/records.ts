@@ -32,12 +32,14 @@ export interface RecordSource {
 /** One partition, for as long as the group leaves it with this process. One `read` at a time. */
 export interface PartitionReader {
   readonly topic: string;
+  /** Names this life of the topic, where Kafka tells one from another: its offsets mean nothing in a topic that was created again. */
+  readonly source: string;
   readonly partition: number;
   /** Aborts when the partition is or may be someone else's; calls reject from then on. */
   readonly lost: AbortSignal;
   /** The records from offset `from` on; null when none came within `waitMs`. Nothing is fetched ahead of the next call but one batch. */
   read(from: number, waitMs: number): Promise<Batch | null>;
-  /** The offsets Kafka holds now. */
+  /** The offsets Kafka holds now; rejects once the topic is another one of the same name. */
   range(): Promise<OffsetRange>;
   /** The offsets Kafka held at the last look, about a second ago; null before the first. */
   lastRange(): OffsetRange | null;

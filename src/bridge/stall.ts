@@ -28,6 +28,7 @@ export function createStallWatch(): StallWatch {
   const suspicions = new Map<string, Suspicion>();
   return {
     check(feeds, high, now) {
+      let stalled: string | null = null;
       for (const { topic, partition, wanted } of feeds) {
         const key = `${topic}:${partition}`;
         const known = suspicions.get(key);
@@ -39,11 +40,13 @@ export function createStallWatch(): StallWatch {
         } else if (known?.from !== wanted) {
           suspicions.set(key, { from: wanted, noticed: now, since: now, patienceMs: stallMs });
         } else if (now - known.since > known.patienceMs) {
-          suspicions.set(key, { ...known, since: now, patienceMs: Math.min(longestMs, known.patienceMs * 2) });
-          return `${topic}/${partition} is waited for and not fetched`;
+          suspicions.set(key, { ...known, patienceMs: Math.min(longestMs, known.patienceMs * 2) });
+          stalled ??= `${topic}/${partition} is waited for and not fetched`;
         }
       }
-      return null;
+      // The new consumer gets a chance with all of them, or partitions that stall together would take one consumer each.
+      if (stalled !== null) for (const [key, known] of suspicions) suspicions.set(key, { ...known, since: now });
+      return stalled;
     },
     standing(feeds, ms, now) {
       for (const { topic, partition } of feeds) {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Health } from '../log/log.ts';
 import type { Logger } from '../operations/logger.ts';
-import type { Offsets } from './offsets.ts';
+import type { Offsets, TopicState } from './offsets.ts';
 import type { OffsetRange } from './records.ts';
 
 export interface TopicWatch {
@@ -11,6 +11,8 @@ export interface TopicWatch {
   stop(): void;
   /** As of the last look that worked, about a second ago; null when the topic is missing or was never seen. */
   ranges(topic: string): ReadonlyMap<number, OffsetRange> | null;
+  /** As of the same look; null also where Kafka does not tell. */
+  id(topic: string): string | null;
   /** Whether Kafka answers and has these topics. */
   health(topics: readonly string[]): Health;
 }
@@ -29,7 +31,7 @@ const lookEveryMs = 1_000;
 /** Looks at the topics for ever: are they there, and from where to where do they reach. */
 export function createTopicWatch({ offsets, topics, createTopics, logger, onLook }: TopicWatchOptions): TopicWatch {
   const stopping = new AbortController();
-  const seen = new Map<string, ReadonlyMap<number, OffsetRange> | null>();
+  const seen = new Map<string, TopicState | null>();
   let started = false;
   let failures = 0;
   let trouble: string | undefined = 'Kafka has not answered yet.';
@@ -48,8 +50,8 @@ export function createTopicWatch({ offsets, topics, createTopics, logger, onLook
 
   const look = async () => {
     try {
-      const found = await Promise.all(topics.map(async (topic) => [topic, await offsets.ranges(topic)] as const));
-      for (const [topic, ranges] of found) seen.set(topic, ranges);
+      const found = await Promise.all(topics.map(async (topic) => [topic, await offsets.topic(topic)] as const));
+      for (const [topic, state] of found) seen.set(topic, state);
       const absent = missing(topics);
       if (createTopics && absent.length > 0) {
         await offsets.create(absent);
@@ -82,7 +84,8 @@ export function createTopicWatch({ offsets, topics, createTopics, logger, onLook
     stop() {
       stopping.abort();
     },
-    ranges: (topic) => seen.get(topic) ?? null,
+    ranges: (topic) => seen.get(topic)?.ranges ?? null,
+    id: (topic) => seen.get(topic)?.id ?? null,
     health(among) {
       if (trouble !== undefined) return { ok: false, reason: trouble };
       const absent = missing(among);

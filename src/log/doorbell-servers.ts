@@ -1,6 +1,7 @@
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Redis, RedisConnection } from './redis-connection.ts';
+import { runIdOf } from './redis-server.ts';
 import type { RedisTopology } from './redis-topology.ts';
 
 /** How many channels one SUBSCRIBE names: one command for all of them would block Redis for its whole length. */
@@ -25,11 +26,13 @@ export interface Bells {
 export interface BellsParts {
   /** What has to be subscribed on a new connection. */
   readonly channels: () => Iterable<string>;
+  /** The run_id of the server that rings channels of this address; null while that is not known. */
+  readonly runIdAt: (address: string) => string | null;
   /** Messages of these channels may be missing; they are subscribed again. */
   readonly onInterrupted: (channels: readonly string[]) => void;
 }
 
-export function createBells(topology: RedisTopology, log: Logger, { channels, onInterrupted }: BellsParts): Bells {
+export function createBells(topology: RedisTopology, log: Logger, { channels, runIdAt, onInterrupted }: BellsParts): Bells {
   const connections = new Map<string, RedisConnection>();
   const closing = new Set<Promise<void>>();
   /** Per slot, the server on which its channels are subscribed. */
@@ -74,11 +77,19 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, on
   };
 
   const connect = (address: string): RedisConnection => {
+    let runId = '';
     const connection = topology.connect(address, {
       log,
       node: topology.sharded ? address : undefined,
-      watch: (redis) => redis.ping(),
+      async watch(redis) {
+        await redis.ping();
+        // Where a name or a virtual address leads to another primary now, connections to the one before it stay: it answers for ever, and
+        // nobody rings there any more.
+        const ringing = runIdAt(address);
+        if (ringing !== null && ringing !== runId) redis.disconnect(true);
+      },
       async prepare(redis) {
+        runId = await runIdOf(redis);
         const own = new Map([...channelsBySlot()].filter(([slot]) => topology.ownerOf(slot) === address));
         const settled = await settle(address, redis, own);
         const failure = settled.find(({ slot, error }) => error !== null && !astray.has(slot));

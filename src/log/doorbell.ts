@@ -17,7 +17,8 @@ export interface Doorbell {
   close(): Promise<void>;
 }
 
-export function createDoorbell(topology: RedisTopology, log: Logger): Doorbell {
+/** @param runIdAt the run_id of the server that the log at this address is written to; null while that is not known */
+export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (address: string) => string | null): Doorbell {
   /** Channels in use or being subscribed, with how many listeners. */
   const channels = new Map<string, number>();
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
@@ -26,6 +27,7 @@ export function createDoorbell(topology: RedisTopology, log: Logger): Doorbell {
 
   const bells = createBells(topology, log, {
     channels: () => channels.keys(),
+    runIdAt,
     onInterrupted(some) {
       for (const channel of some) for (const interrupt of interrupts.get(channel) ?? []) interrupt();
     },

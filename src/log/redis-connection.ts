@@ -148,8 +148,13 @@ export function createRedisConnection(
 
   const watcher = setInterval(() => {
     // A silent socket is destroyed by ioredis, because the question leaves an answer owing.
-    if (state === 'up') watch(redis).catch(failPrepared);
-    else if (isReady() && refused !== undefined) void tryPrepare();
+    if (state === 'up') {
+      watch(redis).catch((error: unknown) => {
+        failPrepared(error);
+        // What is wrong with this server need not be wrong with the one that a new connection leads to: no reason to wait for the next look.
+        if (refused === undefined && isReady()) redis.disconnect(true);
+      });
+    } else if (isReady() && refused !== undefined) void tryPrepare();
     // Whatever was not as it should be, another connection may find otherwise (a name that points at the next primary).
     else if (isReady() && !preparing) redis.disconnect(true);
   }, watchMs);

@@ -30,6 +30,8 @@ export interface RedisNodes {
   readonly ready: Promise<void>;
   failure(): string | null;
   slotOf(key: string): number;
+  /** The run_id of the server that commands for this address go to; null while that is not known. */
+  runIdAt(address: string): string | null;
   /** The server that has the slot, up and inspected. @throws LifelineError UNAVAILABLE after at most some two seconds */
   owner(slot: number): Promise<RedisNode>;
   /** Where to send again what was answered with `error`; null when that is the answer. Waits where waiting helps. */
@@ -167,6 +169,10 @@ export function createRedisNodes({ topology, first, inspect, inspectFirst, prepa
     ready: ready.promise,
     failure: () => (closed ? 'The log is closed.' : failure()),
     slotOf: (key) => topology.slotOf(key),
+    runIdAt(address) {
+      const node = nodes.get(address);
+      return node === undefined || node.connection.failure() !== null ? null : node.runId();
+    },
     owner,
     async redirect(slot, from, { message }, attempt) {
       if (!topology.sharded) return null;

@@ -49,6 +49,11 @@ export async function checkDivision(redis: Redis, keys: Keys): Promise<void> {
   }
 }
 
+/** Who the server behind a connection is; another one after every restart. */
+export async function runIdOf(redis: Redis): Promise<string> {
+  return field(await redis.info('server'), 'run_id');
+}
+
 function field(info = '', name = ''): string {
   const value = new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
   if (value === undefined) throw new Error(`Redis does not tell its ${name} (INFO).`);

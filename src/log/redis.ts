@@ -73,7 +73,7 @@ export function createRedisLog({
       writeFailure = undefined; // of another connection
     },
   });
-  const doorbell = createDoorbell(topology, logger.child({ part: 'doorbell' }));
+  const doorbell = createDoorbell(topology, logger.child({ part: 'doorbell' }), (address) => nodes.runIdAt(address));
 
   // Errors of ioredis carry the command with all its arguments, payloads and passwords too: only the sentence goes on.
   const unavailable = (error: Error) => new LifelineError('UNAVAILABLE', undefined, { cause: new Error(error.message) });

@@ -33,6 +33,7 @@ function lane(offsets: readonly number[], answer: (from: number, honest: Batch |
   const range = { low: 0, high: (offsets.at(-1) ?? -1) + 1 };
   const reader: PartitionReader = {
     topic: 't',
+    source: 't',
     partition: 0,
     lost: new AbortController().signal,
     async read(from) {
@@ -52,7 +53,13 @@ function lane(offsets: readonly number[], answer: (from: number, honest: Batch |
   const metrics = createMetrics();
   const deadLetters = { send: async () => undefined, health: () => ({ ok: true }) as const };
   const signals = { stopping: controller.signal, abandon: controller.signal };
-  const shared = { logger: createLogger('silent'), metrics, memory: { applied: 0 }, now: Date.now, onTrouble: () => undefined };
+  const shared = {
+    logger: createLogger('silent'),
+    metrics,
+    memory: { source: 't', applied: 0 },
+    now: Date.now,
+    onTrouble: () => undefined,
+  };
   const source = log.source('t', 0);
   const appends: number[] = [];
   const writer: SourceWriter = {
@@ -63,7 +70,7 @@ function lane(offsets: readonly number[], answer: (from: number, honest: Batch |
     },
   };
   startLane({ reader, writer, deadLetters, ...shared, ...signals });
-  return { log, asked, appends };
+  return { log, asked, appends, range };
 }
 
 const arrived = (log: ReturnType<typeof createMemoryLog>, offsets: readonly number[]) =>
@@ -95,6 +102,19 @@ it('a client that hands out an older batch than asked for is asked again, and no
     return { first: 1, next: 3, records: [recordAt(1), recordAt(2)] };
   });
   await arrived(log, [0, 1, 2, 3]);
+});
+
+it('a partition that ends below what was applied is begun anew, whatever its topic is called', async () => {
+  const offsets = [0, 1, 2, 3, 4, 5];
+  const { log, range } = lane(offsets, (_, honest) => honest);
+  await arrived(log, [0, 1, 2, 3, 4, 5]);
+  // As after an unclean election, or where Kafka does not tell one topic from its successor.
+  offsets.splice(0, 6, 0, 1, 2);
+  range.high = 3;
+  await eventually(async () => (await log.source('t', 0).resume()).next === 3);
+  offsets.push(3, 4, 5, 6);
+  range.high = 7;
+  await arrived(log, [0, 1, 2, 3, 4, 5, 6]);
 });
 
 it('a batch of thousands reaches the log in pieces, in order', async () => {

@@ -18,6 +18,16 @@ it('a partition with records that nobody fetches is stalled, at first soon, then
   expect(stalls).toEqual([16, 47, 108, 229]);
 });
 
+it('partitions that stall together cost one new consumer, not one each', () => {
+  const watch = createStallWatch();
+  const feeds = [0, 1, 2].map((partition) => ({ topic: 't', partition, wanted: 5 }));
+  // The later ones by a second or two.
+  const stalls = Array.from({ length: 60 }, (_, time) => time).filter(
+    (time) => watch.check(feeds.slice(0, time + 1), () => 9, time * second) !== null,
+  );
+  expect(stalls).toEqual([16, 32]);
+});
+
 it('a partition that is read to its end never stalls', () => {
   expect(watchFor(300, () => ({ wanted: 9, high: 9 }))).toEqual([]);
 });

@@ -48,6 +48,7 @@ describe('the checker', () => {
   test.each<[string, Partial<History>]>([
     ['lost', { deliveries: [copy('a'), copy('b')], acknowledged: acknowledged.slice(0, 2) }],
     ['lost', { acknowledged: acknowledged.slice(0, 2) }],
+    ['lost', { unpolled: [{ member: 'm', id: 'a' }] }],
     ['foreign', { deliveries: [...clean.deliveries, copy('a', { device: 'other/0', of: 'other' })] }],
     ['order', { deliveries: [copy('b'), copy('a'), copy('c')] }],
     ['unflagged-duplicate', { deliveries: [...clean.deliveries, copy('b')] }],

@@ -1,10 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
@@ -15,7 +9,7 @@ import {
   type Message,
   type Producer,
 } from '../../src/bridge/kafkajs.ts';
-import { kafkaJars } from './kafka-jars.ts';
+import { createNode, createQuorum, type KafkaNode, type NodeOptions, silent } from './kafka-node.ts';
 
 export interface ProducedRecord {
   readonly key?: string | Buffer | null;
@@ -54,103 +48,84 @@ export interface KafkaTools {
   deleteGroup(groupId: string): Promise<void>;
   /** Makes everything below `offset` go, as retention does. */
   truncate(topic: string, partition: number, offset: number): Promise<void>;
+  /** By partition: its leader, and whether every replica is in sync. */
+  leaders(topic: string): Promise<Map<number, { readonly leader: number; readonly inSync: boolean }>>;
   /** Closes what these tools opened, not the broker. */
   close(): Promise<void>;
 }
 
-/** A real single-node Kafka on 127.0.0.1 that belongs to one test file. */
+/** A real Kafka on 127.0.0.1 that belongs to one test file. What is done to it is done to all of its nodes. */
 export interface TestKafka extends KafkaTools {
-  /** Where one of the further listeners is. */
+  readonly nodes: readonly KafkaNode[];
+  /** Where one of the further listeners of the first node is. */
   addressOf(listener: string): string;
-  /** SIGKILL; settles when the process is gone. */
+  /** SIGKILL; settles when the processes are gone. */
   kill(): Promise<void>;
   /** The same ports and data again; after a `kill`, or instead of one. Settles when it answers. */
   restart(): Promise<void>;
-  /** Freezes the process (SIGSTOP): connections stay open and nothing answers. */
+  /** Freezes the processes (SIGSTOP): connections stay open and nothing answers. */
   pause(): void;
   resume(): void;
-  /** Ends the process and removes its folder. */
+  /** Ends the processes and removes their folders. */
   stop(): Promise<void>;
 }
 
-export interface KafkaOptions {
-  /** Lines of server.properties that win over the defaults. */
-  readonly properties?: Readonly<Record<string, string>>;
-  /** Besides the plain one, by name: what stands in the protocol map. The properties of each are the test's. */
-  readonly listeners?: Readonly<Record<string, 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'>>;
-  /** As StorageTool's `--add-scram` wants them. */
-  readonly scramUsers?: readonly string[];
+export interface KafkaOptions extends NodeOptions {
+  /** More than one: every topic is on all of them, and takes writes while most of its replicas are in sync. */
+  readonly nodes?: number;
+  /** What differs from node to node. */
+  readonly advertisedBy?: (id: number) => Readonly<Record<string, string>>;
 }
 
 const startTimeoutMs = 60_000;
 const produceWithinMs = 60_000;
-const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-
-// A test run that is cut short must leave no broker behind.
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** @throws Error with one sentence on what to do when java or mvn is missing */
-export async function startKafka({ properties = {}, listeners = {}, scramUsers = [] }: KafkaOptions = {}): Promise<TestKafka> {
-  const jars = await kafkaJars();
-  const folder = await mkdtemp(join(tmpdir(), 'lifeline-kafka-'));
-  const config = join(folder, 'server.properties');
-  const [port, controller] = [await freePort(), await freePort()];
-  const addresses = new Map<string, string>();
-  for (const name of Object.keys(listeners)) addresses.set(name, `127.0.0.1:${await freePort()}`);
-  const further = [...addresses].map(([name, address]) => `,${name}://${address}`).join('');
-  const all = {
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}${further}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${further}`,
-    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${Object.entries(listeners)
-      .map(([name, protocol]) => `,${name}:${protocol}`)
-      .join('')}`,
-    ...properties,
-  };
-  await writeFile(config, serverProperties(controller, join(folder, 'data'), all));
-  const users = scramUsers.flatMap((user) => ['--add-scram', user]);
-  await java(jars, ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config, ...users]);
-
-  const tools = kafkaTools([`127.0.0.1:${port}`]);
-  let broker = await startBroker(jars, config, port);
-
-  const kill = async () => {
-    if (broker.exitCode !== null || broker.signalCode !== null) return;
-    const gone = once(broker, 'exit');
-    broker.kill('SIGKILL');
-    await gone;
-  };
+export async function startKafka({ nodes: count = 1, advertisedBy, ...options }: KafkaOptions = {}): Promise<TestKafka> {
+  const quorum = await createQuorum(count);
+  const properties = { ...(count > 1 ? replicated : {}), ...options.properties };
+  const nodes = await Promise.all(
+    quorum.ports.map((_, index) => {
+      const advertised = advertisedBy?.(index + 1) ?? options.advertised ?? {};
+      return createNode(index + 1, quorum, { ...options, properties, advertised });
+    }),
+  );
+  await Promise.all(nodes.map((node) => node.up()));
+  const tools = kafkaTools(
+    nodes.map(({ address }) => address),
+    { replicas: count },
+  );
+  const each = (act: (node: KafkaNode) => Promise<void>) => Promise.all(nodes.map(act)).then(() => undefined);
   return {
     ...tools,
-    addressOf(listener) {
-      const address = addresses.get(listener);
-      if (address === undefined) throw new Error(`There is no listener ${listener}.`);
-      return address;
-    },
-    kill,
+    nodes,
+    addressOf: (listener) => nodes[0]?.addressOf(listener) ?? '',
+    kill: () => each((node) => node.kill()),
     restart: async () => {
-      await kill();
-      broker = await startBroker(jars, config, port);
+      await each((node) => node.kill());
+      await each((node) => node.restart());
     },
-    pause: () => void broker.kill('SIGSTOP'),
-    resume: () => void broker.kill('SIGCONT'),
+    pause: () => nodes.forEach((node) => node.pause()),
+    resume: () => nodes.forEach((node) => node.resume()),
     stop: async () => {
       await tools.close();
-      await kill();
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+      await each((node) => node.stop());
     },
   };
 }
 
-/** 16 bytes as Kafka writes them; the first bit is off, because an id that begins with `-` is taken for an option. */
-function clusterId(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = (bytes[0] ?? 0) & 0x7f;
-  return bytes.toString('base64url');
-}
+const replicated = {
+  'default.replication.factor': '3',
+  'min.insync.replicas': '2',
+  'offsets.topic.replication.factor': '3',
+  'transaction.state.log.replication.factor': '3',
+  'transaction.state.log.min.isr': '2',
+  // Leaders move back soon to where they were before a restart.
+  'leader.imbalance.check.interval.seconds': '5',
+};
 
 /** Tools for the broker that the whole run shares, or any other: give topics and groups unique names. */
-export function kafkaTools(brokers: string[]): KafkaTools {
+export function kafkaTools(brokers: string[], { replicas = 1 }: { readonly replicas?: number } = {}): KafkaTools {
   const client = createClient({ brokers, ssl: null, sasl: null, clientId: 'test' }, silent);
   const retry = { retries: 40, initialRetryTime: 100, maxRetryTime: 500 };
   let producer: Promise<Producer> | undefined;
@@ -183,7 +158,7 @@ export function kafkaTools(brokers: string[]): KafkaTools {
       withAdmin(async (admin) => {
         const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
         await admin.createTopics({
-          topics: [{ topic, numPartitions, replicationFactor: 1, configEntries }],
+          topics: [{ topic, numPartitions, replicationFactor: replicas, configEntries }],
           waitForLeaders: false,
         });
         // kafkajs' own waiting rejects while the broker has not heard of the topic from the controller yet.
@@ -259,6 +234,14 @@ export function kafkaTools(brokers: string[]): KafkaTools {
         await admin.fetchTopicOffsets(topic); // it looks for the leader only among topics that were asked about before
         await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
       }),
+    leaders: (topic) =>
+      withAdmin(async (admin) => {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+        const found = topics[0]?.partitions ?? [];
+        return new Map(
+          found.map(({ partitionId, leader, isr, replicas: all }) => [partitionId, { leader, inSync: isr.length === all.length }]),
+        );
+      }),
     close,
   };
 }
@@ -323,95 +306,4 @@ async function readUntil(
   return found
     .filter(({ partition, offset }) => offset < (ends.get(partition)?.high ?? 0))
     .toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
-}
-
-function serverProperties(controller: number, data: string, more: Readonly<Record<string, string>>): string {
-  const properties = {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    'log.dirs': data,
-    'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '1',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.num.partitions': '1',
-    'transaction.state.log.min.isr': '1',
-    'group.initial.rebalance.delay.ms': '0',
-    'auto.create.topics.enable': 'false',
-    'log.cleaner.enable': 'false',
-    // A killed broker may come back once its session is over: 9 s by default.
-    'broker.session.timeout.ms': '2000',
-    'broker.heartbeat.interval.ms': '500',
-    // Deleted topics give their name free at once.
-    'log.segment.delete.delay.ms': '1000',
-    'num.network.threads': '2',
-    'num.io.threads': '2',
-    ...more,
-  };
-  return Object.entries(properties)
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join('');
-}
-
-async function startBroker(jars: string, config: string, port: number): Promise<ChildProcess> {
-  const memory = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-  const broker = spawn('java', [...memory, '-cp', join(jars, '*'), 'kafka.Kafka', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(broker);
-  broker.once('exit', () => running.delete(broker));
-  let output = '';
-  const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000));
-  broker.stdout.on('data', keep);
-  broker.stderr.on('data', keep);
-
-  const client = createClient({ brokers: [`127.0.0.1:${port}`], ssl: null, sasl: null, clientId: 'test' }, silent);
-  const deadline = Date.now() + startTimeoutMs;
-  for (;;) {
-    const admin = client.admin({ retry: { retries: 0 } });
-    try {
-      await admin.connect();
-      const { brokers } = await admin.describeCluster();
-      if (brokers.length > 0) return broker; // a restarted broker is fenced, and not listed, for the first moments
-    } catch {
-      // not listening yet
-    } finally {
-      await admin.disconnect().catch(() => undefined);
-    }
-    if (broker.exitCode !== null) throw new Error(`Kafka ended with code ${broker.exitCode}. ${output}`);
-    if (Date.now() > deadline) {
-      broker.kill('SIGKILL');
-      throw new Error(`Kafka did not answer on 127.0.0.1:${port} within ${startTimeoutMs / 1000} s. ${output}`);
-    }
-    await sleep(100);
-  }
-}
-
-async function java(jars: string, args: readonly string[]): Promise<void> {
-  const child = spawn('java', ['-cp', join(jars, '*'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000));
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
-  await once(child, 'close');
-  if (child.exitCode !== 0) throw new Error(`java ${args[0]} ended with code ${child.exitCode}. ${output}`);
-}
-
-/**
- * Below the range that the kernel takes outgoing ports from: a client that knocks while its broker is down could otherwise be given that
- * very port and connect to itself.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }

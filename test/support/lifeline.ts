@@ -63,7 +63,7 @@ export async function startLifeline(
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`lifeline ended with ${child.exitCode}: ${stderr}`);
       return log.find((line): line is LogLine & { url: string } => line.msg === 'ready' && typeof line['url'] === 'string');
     },
-    { what: 'the ready line' },
+    { what: 'the ready line', withinMs: 45_000 },
   );
 
   const gone = async () => {

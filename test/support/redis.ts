@@ -23,6 +23,8 @@ export interface RedisOptions {
 export interface TestRedis {
   readonly url: string;
   readonly port: number;
+  /** The process runs, also while it is paused. */
+  readonly alive: boolean;
   /** SIGKILL by default; settles when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** The same port and folder again; after a `kill`, or instead of one. */
@@ -56,6 +58,7 @@ function connectTo(url: string): TestRedis {
   return {
     url,
     port: Number(new URL(url).port || 6379),
+    alive: true,
     kill: async () => refuse(),
     restart: async () => refuse(),
     pause: refuse,
@@ -99,6 +102,9 @@ async function startOwn(options: RedisOptions): Promise<TestRedis> {
   return {
     url,
     port,
+    get alive() {
+      return child !== undefined && child.exitCode === null && child.signalCode === null;
+    },
     kill,
     async restart() {
       await kill();

@@ -9,6 +9,8 @@ export interface History {
   /** At the end of the run. */
   readonly pending: readonly { readonly member: string; readonly id: string }[];
   readonly deadLetters: readonly { readonly id: string }[];
+  /** What a device had just been handed, had not acknowledged, and did not find when it asked for what is pending. */
+  readonly unpolled?: readonly { readonly member: string; readonly id: string }[];
   /** What did not go back to where it was before the clients came, by name. */
   readonly leaks: readonly string[];
   /** What the fault is known to bring with it. */
@@ -17,6 +19,8 @@ export interface History {
     readonly resurrection?: boolean;
     /** A member's order across its re-fed events. */
     readonly reorder?: boolean;
+    /** How long a copy may be on its way, ms, where processes freeze and links are slow: 1 000. */
+    readonly onItsWayMs?: number;
   };
 }
 
@@ -58,7 +62,10 @@ export function check(history: History): Finding[] {
   ];
 }
 
-function* lost({ produced, deliveries, acknowledged, pending, deadLetters }: History): Generator<Finding> {
+function* lost({ produced, deliveries, acknowledged, pending, deadLetters, unpolled = [] }: History): Generator<Finding> {
+  for (const { id, member } of unpolled) {
+    yield { verdict: 'lost', what: `${id} of ${member}: delivered, not acknowledged, and no query told of it` };
+  }
   const acked = new Set(acknowledged.map(({ id }) => id));
   const delivered = new Set(deliveries.map(({ id }) => id));
   const kept = new Set([...pending, ...deadLetters].map(({ id }) => id));
@@ -81,7 +88,8 @@ function* foreign({ produced, deliveries }: History): Generator<Finding> {
   }
 }
 
-function* perDevice({ produced, deliveries, allowed }: History): Generator<Finding> {
+function* perDevice({ produced, deliveries, acknowledged, allowed }: History): Generator<Finding> {
+  const closed = closedAt(acknowledged);
   const devices = Map.groupBy(deliveries, ({ device }) => device);
   const order = new Map(produced.map(({ id }, index) => [id, index]));
   for (const [device, copies] of devices) {
@@ -100,36 +108,54 @@ function* perDevice({ produced, deliveries, allowed }: History): Generator<Findi
       seen.add(copy.id);
     }
     // Devices resume with their newest cursor and are there until the end: what was produced after their first event and
-    // never came, they were told they had.
-    const member = copies[0]?.of;
-    const oldest = Math.min(...copies.map(({ id }) => order.get(id) ?? Number.POSITIVE_INFINITY));
+    // never came, they were told they had. What another one had closed before they came they are not told of.
+    const first = copies.find(({ id }) => order.has(id));
+    const member = first?.of;
+    const oldest = order.get(first?.id ?? '') ?? Number.POSITIVE_INFINITY;
+    const cameAt = first?.at ?? 0;
     for (const { id, member: of } of produced) {
       const place = order.get(id) ?? 0;
-      if (of === member && place > oldest && !seen.has(id)) {
+      if (of === member && place > oldest && !seen.has(id) && !((closed.get(id) ?? Number.POSITIVE_INFINITY) < cameAt)) {
         yield { verdict: 'false-recovered', what: `${id} never came to ${device}, which was told that nothing is missing` };
       }
     }
   }
 }
 
-/** How long a copy may still be on its way when its acknowledgement is answered. */
+/** When each id was first answered as acknowledged. */
+function closedAt(acknowledged: History['acknowledged']): ReadonlyMap<string, number> {
+  const at = new Map<string, number>();
+  for (const ack of acknowledged) at.set(ack.id, Math.min(ack.at, at.get(ack.id) ?? Number.POSITIVE_INFINITY));
+  return at;
+}
+
+/** How long a copy may still be on its way when its acknowledgement is answered, ms, unless the fault is about that. */
 const onItsWayMs = 1_000;
 
 function* resurrected({ deliveries, acknowledged, allowed }: History): Generator<Finding> {
   if (allowed.resurrection === true) return;
-  const at = new Map<string, number>();
-  for (const ack of acknowledged) at.set(ack.id, Math.min(ack.at, at.get(ack.id) ?? Number.POSITIVE_INFINITY));
+  const at = closedAt(acknowledged);
   for (const { id, device, attempt, at: when } of deliveries) {
     const closed = at.get(id);
-    if (closed !== undefined && attempt > 1 && when > closed + onItsWayMs)
+    if (closed !== undefined && attempt > 1 && when > closed + (allowed.onItsWayMs ?? onItsWayMs))
       yield { verdict: 'resurrected', what: `${id} was sent again to ${device} after its acknowledgement` };
   }
 }
 
-/** The longest any event waited between Kafka's acknowledgement and its first copy at any device, s. */
-export function worstGap({ produced, deliveries }: History): number {
+/** How long each event waited between Kafka's acknowledgement and its first copy at any device, s, ascending. */
+export function gaps({ produced, deliveries }: Pick<History, 'produced' | 'deliveries'>): number[] {
   const first = new Map<string, number>();
   for (const { id, at } of deliveries) first.set(id, Math.min(at, first.get(id) ?? Number.POSITIVE_INFINITY));
-  const gaps = produced.flatMap(({ id, at }) => (first.has(id) ? [((first.get(id) ?? at) - at) / 1_000] : []));
-  return Math.max(0, ...gaps);
+  const waits = produced.flatMap(({ id, at }) => (first.has(id) ? [Math.max(0, (first.get(id) ?? at) - at) / 1_000] : []));
+  return waits.toSorted((a, b) => a - b);
+}
+
+/** The longest of them. */
+export function worstGap(history: Pick<History, 'produced' | 'deliveries'>): number {
+  return gaps(history).at(-1) ?? 0;
+}
+
+/** Of ascending numbers; 0 of none. */
+export function quantile(ascending: readonly number[], share: number): number {
+  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? 0;
 }

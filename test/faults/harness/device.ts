@@ -5,11 +5,26 @@ import { acknowledge, type EventNode, everything } from '../../support/graphql.t
 /** Longer than two rounds of our own pings: a link that is dead although no one says so. */
 const silentForMs = 4_000;
 const pingEveryMs = 1_500;
+const mostIdsPerCall = 1_000;
+
+/** What a device does with a copy: `dies` ends the connection as a killed app does, without an acknowledgement. */
+export type Reaction = 'acknowledges' | 'ignores' | 'dies';
 
 export interface ConnectionEvents {
   onOpen(): void;
-  onEvent(event: EventNode): void;
+  onEvent(event: EventNode): Reaction;
   onAcknowledged(ids: readonly string[]): void;
+  /** 1006 where the other end said nothing. */
+  onClose(code: number): void;
+}
+
+export interface Login {
+  readonly token: string;
+  readonly member: string;
+  readonly after: string | null;
+  /** Acknowledgements that the last connection took and never answered: they are sent again. */
+  readonly unanswered: readonly string[];
+  readonly signal: AbortSignal;
 }
 
 /** What our own requests are answered with. */
@@ -26,18 +41,12 @@ interface Message {
 }
 
 /**
- * One connection of a device, spoken by hand so that nothing retries or hides anything: subscribes behind `after`, acknowledges each event.
+ * One connection of a device, spoken by hand so that nothing retries or hides anything: subscribes behind `after`.
  * Settles at its end, with the code of the error that ended the subscription, if one did.
  */
 export function connect(
   url: string,
-  {
-    token,
-    member,
-    after,
-    acknowledges,
-    signal,
-  }: { token: string; member: string; after: string | null; acknowledges: boolean; signal: AbortSignal },
+  { token, member, after, unanswered, signal }: Login,
   events: ConnectionEvents,
 ): Promise<string | null> {
   return new Promise((resolve) => {
@@ -55,7 +64,8 @@ export function connect(
     const leave = () => socket.terminate();
     signal.addEventListener('abort', leave, { once: true });
     socket.on('error', () => undefined); // `close` follows
-    socket.on('close', () => {
+    socket.on('close', (closeCode) => {
+      events.onClose(closeCode);
       clearInterval(watch);
       signal.removeEventListener('abort', leave);
       resolve(code);
@@ -63,18 +73,23 @@ export function connect(
     socket.on('open', () => send({ type: 'connection_init', payload: { token } }));
     socket.on('message', (data: Buffer) => {
       heard = Date.now();
+      if (socket.readyState !== WebSocket.OPEN) return; // frames that came with the one it died of
       const { type, payload } = JSON.parse(data.toString()) as Message;
       if (type === 'connection_ack') {
         events.onOpen();
+        const variables = { ids: unanswered.slice(0, mostIdsPerCall) };
+        if (unanswered.length > 0) send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
         send({ id: '1', type: 'subscribe', payload: { query: everything, variables: { channel: `/member/${member}/**`, after } } });
       } else if (type === 'ping') send({ type: 'pong' });
       else if (type === 'next') {
         const error = payload?.errors?.[0]?.extensions?.code;
         const { memberEvents, acknowledgeDeliveries: answer } = payload?.data ?? {};
         if (memberEvents !== undefined && memberEvents !== null) {
-          events.onEvent(memberEvents);
+          const reaction = events.onEvent(memberEvents);
           const variables = { ids: [memberEvents.delivery.id] };
-          if (acknowledges) send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
+          if (reaction === 'dies') socket.terminate();
+          else if (reaction === 'acknowledges' && memberEvents.delivery.ackRequired)
+            send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
         } else if (answer !== undefined && answer !== null)
           events.onAcknowledged([...answer.acknowledged, ...answer.alreadyAcknowledged]);
         else if (error !== undefined && error !== 'UNAVAILABLE') {

@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,8 @@ export interface Instrumentation {
   readonly mutants?: readonly Mutant[];
   /** A file that gets a line for each pass of a fail-point. */
   readonly trace?: string;
+  /** A file that holds by how many ms this process's clock is wrong. Read at the start and at each SIGUSR2, which `<file>.seen` answers. */
+  readonly clock?: string;
 }
 
 export type FailPoint =
@@ -36,7 +38,9 @@ export interface Mutant {
 }
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const { kill, mutants = [], trace } = JSON.parse(process.env['FAULTS'] ?? '{}') as Instrumentation;
+const { kill, mutants = [], trace, clock } = JSON.parse(process.env['FAULTS'] ?? '{}') as Instrumentation;
+
+if (clock !== undefined) skewClock(clock);
 
 let passed = 0;
 Object.assign(globalThis, {
@@ -57,7 +61,7 @@ registerHooks({
     let source = typeof loaded.source === 'string' ? loaded.source : new TextDecoder().decode(loaded.source);
     for (const mutant of mutants.filter((each) => each.file === file)) {
       if (!source.includes(mutant.find)) throw new Error(`The mutant of ${file} does not fit any more: ${mutant.find}`);
-      source = source.replaceAll(mutant.find, mutant.replace);
+      source = source.replaceAll(mutant.find, () => mutant.replace); // a plain string would have its `$&` filled in
     }
     source = source.replaceAll(
       /^(\s*)\/\/ fail-point: (.+)$/gm,
@@ -66,3 +70,21 @@ registerHooks({
     return { ...loaded, source };
   },
 });
+
+/** What the wall clock says, everywhere in the process. Timers and `performance.now` go on as they do when NTP steps. */
+function skewClock(file: string): void {
+  const now = Date.now.bind(Date);
+  let skewMs = 0;
+  const read = () => {
+    skewMs = Number(readFileSync(file, 'utf8'));
+    writeFileSync(`${file}.writing`, String(skewMs));
+    renameSync(`${file}.writing`, `${file}.seen`);
+  };
+  read();
+  process.on('SIGUSR2', read);
+  globalThis.Date = new Proxy(Date, {
+    construct: (target, args: [], newTarget) => Reflect.construct(target, args.length === 0 ? [now() + skewMs] : args, newTarget),
+    get: (target, property, receiver) =>
+      property === 'now' ? () => now() + skewMs : (Reflect.get(target, property, receiver) as unknown),
+  });
+}

@@ -2,23 +2,46 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { deliveryId } from '../../../src/event/event.ts';
-import { exampleEvent, structuredRecord } from '../../support/events.ts';
+import { type ExampleEvent, exampleEvent, structuredRecord } from '../../support/events.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type EventNode, request } from '../../support/graphql.ts';
-import { kafkaTools } from '../../support/kafka.ts';
+import { type KafkaTools, kafkaTools, type ProducedRecord } from '../../support/kafka.ts';
 import { tokenFor } from '../../support/lifeline.ts';
 import type { Delivered, History, Produced } from './checker.ts';
-import { connect } from './device.ts';
+import { connect, type Reaction } from './device.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface LoadOptions {
+  /** In front of the ids of events, for several loads one after the other on one fleet. */
+  readonly prefix?: string;
   readonly members?: number;
   readonly devicesPerMember?: number;
   /** Over all members. */
   readonly eventsPerSecond?: number;
   readonly random: () => number;
+  /**
+   * A member's events stand in any partition, as those of two topics do: read again after a loss they come in another order, and take each
+   * other's sequences.
+   */
+  readonly scattered?: boolean;
   /** Devices acknowledge what they get. */
   readonly acknowledges?: boolean;
+  /** The share of first copies that a device does not acknowledge; it does acknowledge the next one. */
+  readonly overlooks?: number;
+  /**
+   * The share of copies that kill the app that gets them. Killed before it handled the event it does not have the event's cursor, and sometimes
+   * none at all; killed after, it has.
+   */
+  readonly deaths?: { readonly share: number; readonly when: 'before handling' | 'after handling' };
+  /** How a batch gets to Kafka, where that is not one plain `produce`. Called again with the same records when it rejects. */
+  readonly send?: (parts: Sending) => Promise<void>;
+}
+
+export interface Sending {
+  readonly kafka: KafkaTools;
+  readonly topic: string;
+  readonly records: readonly ProducedRecord[];
+  readonly random: () => number;
 }
 
 /** Members whose devices reconnect and acknowledge, and a producer that notes exactly what Kafka acknowledged. */
@@ -27,8 +50,11 @@ export interface Load {
   produce(count: number): Promise<void>;
   readonly produced: readonly Produced[];
   readonly deliveries: readonly Delivered[];
-  /** Milliseconds from a connection's end to the next event or acknowledgement of the device, for each time a device was cut off. */
+  /** ms from a connection's end until the device had the next one, for each time that it was cut off. */
   readonly resumedAfter: readonly number[];
+  /** The code of each connection that ended before the load did. */
+  readonly closeCodes: readonly number[];
+  readonly deaths: number;
   readonly resyncs: number;
   /** Waits until every produced event is acknowledged by somebody, or for as long as given. */
   settle(withinMs?: number): Promise<void>;
@@ -39,9 +65,26 @@ export interface Load {
 const query = `query ($channel: String!) { memberEvents(channel: $channel, first: 1000) { nodes { __typename type channel occurredAt delivery { id cursor sequence attempt replayed } } pageInfo { endCursor } } }`;
 const pendingIds = `{ pendingDeliveries(first: 1000) { nodes { delivery { id } } } }`;
 
+interface PendingIds {
+  readonly pendingDeliveries: { readonly nodes: readonly { readonly delivery: { readonly id: string } }[] };
+}
+
+const produceOnce = ({ kafka, topic, records }: Sending) => kafka.produce(topic, records);
+
 export function startLoad(
   fleet: Fleet,
-  { members = 6, devicesPerMember = 2, eventsPerSecond = 200, random, acknowledges = true }: LoadOptions,
+  {
+    members = 6,
+    devicesPerMember = 2,
+    eventsPerSecond = 200,
+    random,
+    acknowledges = true,
+    overlooks = 0,
+    deaths,
+    prefix = '',
+    send = produceOnce,
+    scattered = false,
+  }: LoadOptions,
 ): Load {
   const kafka = kafkaTools(fleet.kafka.brokers);
   const names = Array.from({ length: members }, (_, index) => `m-${index}`);
@@ -49,6 +92,9 @@ export function startLoad(
   const deliveries: Delivered[] = [];
   const acknowledged: { member: string; id: string; at: number }[] = [];
   const resumedAfter: number[] = [];
+  const closeCodes: number[] = [];
+  const unpolled: { member: string; id: string }[] = [];
+  let died = 0;
   let resyncs = 0;
   let running = true;
   let serial = 0;
@@ -68,24 +114,60 @@ export function startLoad(
       const { id, sequence, attempt, replayed } = event.delivery;
       const owner = event.channel.split('/')[2] ?? '';
       deliveries.push({ device, member: owner, of: member, id, sequence, attempt, replayed, at: Date.now(), connection: over });
-      if (sequence !== null) cursor = event.delivery.cursor;
+    };
+    const store = ({ delivery }: EventNode) => {
+      if (delivery.sequence !== null) cursor = delivery.cursor;
+    };
+    const unanswered = new Set<string>();
+    let diedOf: string | null = null;
+    const react = (event: EventNode): Reaction => {
+      const { id, ackRequired, attempt } = event.delivery;
+      if (deaths !== undefined && ackRequired && random() < deaths.share) {
+        if (deaths.when === 'after handling') store(event);
+        else if (random() < 0.5) cursor = null;
+        died++;
+        diedOf = id;
+        return 'dies';
+      }
+      store(event);
+      return acknowledges && (attempt > 1 || random() >= overlooks) ? 'acknowledges' : 'ignores';
+    };
+    /** What the member's next app finds when it asks. Another device may have acknowledged it, and then nobody may find it. */
+    const poll = async (gateway: string, id: string) => {
+      const answer = await request<PendingIds>(`http://${gateway}`, token, pendingIds).catch(() => undefined);
+      const nodes = answer?.data?.pendingDeliveries.nodes;
+      const found = nodes === undefined || nodes.some(({ delivery }) => delivery.id === id);
+      if (!found && !acknowledged.some((each) => each.id === id)) unpolled.push({ member, id });
     };
     while (running) {
       const own = ++connection;
       const gateway = urlOf(start + own);
       const reason = await connect(
         `ws://${gateway}`,
-        { token, member, after: cursor, acknowledges, signal: leaving.signal },
+        { token, member, after: cursor, unanswered: [...unanswered], signal: leaving.signal },
         {
           onOpen() {
             if (cutAt !== null) resumedAfter.push(Date.now() - cutAt);
             cutAt = null;
           },
-          onEvent: (event) => note(event, own),
-          onAcknowledged: (ids) => acknowledged.push(...ids.map((id) => ({ member, id, at: Date.now() }))),
+          onEvent(event) {
+            note(event, own);
+            const reaction = react(event);
+            if (reaction === 'acknowledges' && event.delivery.ackRequired) unanswered.add(event.delivery.id);
+            return reaction;
+          },
+          onAcknowledged(ids) {
+            for (const id of ids) unanswered.delete(id);
+            acknowledged.push(...ids.map((id) => ({ member, id, at: Date.now() })));
+          },
+          onClose(code) {
+            if (running) closeCodes.push(code);
+          },
         },
       );
-      cutAt ??= Date.now();
+      if (diedOf !== null) await poll(urlOf(start + own + 1), diedOf);
+      else cutAt ??= Date.now();
+      diedOf = null;
       if (reason === 'RESYNC_REQUIRED') {
         resyncs++;
         const answer = await request<{ memberEvents: { nodes: EventNode[]; pageInfo: { endCursor: string } } }>(
@@ -96,7 +178,10 @@ export function startLoad(
             channel: `/member/${member}/**`,
           },
         ).catch(() => undefined);
-        for (const event of answer?.data?.memberEvents.nodes ?? []) note(event, null);
+        for (const event of answer?.data?.memberEvents.nodes ?? []) {
+          note(event, null);
+          store(event);
+        }
         cursor = answer?.data?.memberEvents.pageInfo.endCursor ?? null;
       }
       if (running) await sleep(20 + 200 * random());
@@ -106,16 +191,18 @@ export function startLoad(
     Array.from({ length: devicesPerMember }, (_, nth) => runDevice(member, `${member}/${nth}`, at + nth)),
   );
 
+  const recordOf = (event: ExampleEvent) =>
+    scattered ? { ...structuredRecord(event), key: `key-${Math.floor(1_000 * random())}` } : structuredRecord(event);
   const everyMs = 50;
   const produceBatch = async (count: number) => {
     const events = Array.from({ length: count }, () => {
       const member = names[Math.floor(random() * names.length)] ?? 'm-0';
       const n = ++serial;
-      return exampleEvent('rte.failed', { member, id: `e-${n}`, channelId: `w-${n}` });
+      return exampleEvent('rte.failed', { member, id: `${prefix}e-${n}`, channelId: `${prefix}w-${n}` });
     });
     for (;;) {
       try {
-        await kafka.produce(fleet.topics.coverage, events.map(structuredRecord));
+        await send({ kafka, topic: fleet.topics.coverage, records: events.map(recordOf), random });
         break;
       } catch {
         await sleep(200); // what was acknowledged although we did not hear it comes twice under one id
@@ -134,6 +221,10 @@ export function startLoad(
     produced,
     deliveries,
     resumedAfter,
+    closeCodes,
+    get deaths() {
+      return died;
+    },
     get resyncs() {
       return resyncs;
     },
@@ -163,11 +254,7 @@ export function startLoad(
       const pending: { member: string; id: string }[] = [];
       for (const member of names) {
         if (alive === undefined) break;
-        const answer = await request<{ pendingDeliveries: { nodes: { delivery: { id: string } }[] } }>(
-          alive.lifeline.url,
-          await tokenFor(member),
-          pendingIds,
-        );
+        const answer = await request<PendingIds>(alive.lifeline.url, await tokenFor(member), pendingIds);
         for (const { delivery } of answer.data?.pendingDeliveries.nodes ?? []) pending.push({ member, id: delivery.id });
       }
       running = false;
@@ -175,13 +262,22 @@ export function startLoad(
       await Promise.all(devices);
       const letters = await kafka.readAll(fleet.topics.deadLetters);
       const deadLetters = letters.flatMap(({ value }) => {
-        const { source, id } = JSON.parse(value?.toString() ?? '{}') as { source?: string; id?: string };
+        const { source, id } = envelopeOf(value);
         return source === undefined || id === undefined ? [] : [{ id: deliveryId(source, id) }];
       });
       await kafka.close();
-      return { produced, deliveries, acknowledged, pending, deadLetters, leaks: await leaksOf(fleet) };
+      return { produced, deliveries, acknowledged, pending, deadLetters, unpolled, leaks: await leaksOf(fleet) };
     },
   };
+}
+
+/** Of a dead letter, which may be anything. */
+function envelopeOf(value: Buffer | null): { readonly source?: string; readonly id?: string } {
+  try {
+    return JSON.parse(value?.toString() ?? '{}') as { source?: string; id?: string };
+  } catch {
+    return {};
+  }
 }
 
 /** What a process still holds when its last client has gone. */
@@ -198,10 +294,6 @@ async function leaksOf(fleet: Fleet): Promise<string[]> {
       await expectZero(`gateway ${index} ${metric}`, () => lifeline.metric(metric));
     }
   }
-  const channels = async () => {
-    const names = await fleet.redis.command('PUBSUB', 'CHANNELS', '*');
-    return Array.isArray(names) ? names.length : 0;
-  };
-  await expectZero('Redis channels', channels);
+  await expectZero('Redis channels', () => fleet.servers.channels());
   return leaks;
 }

@@ -22,8 +22,8 @@ export type LinkMode =
 export interface Proxy {
   readonly port: number;
   set(mode: LinkMode): void;
-  /** Where new connections go from now on; old ones are cut. */
-  retarget(port: number): void;
+  /** Where new connections go from now on; old ones are cut, or stay where they are. */
+  retarget(port: number, old?: 'cut' | 'keep'): void;
   readonly connections: number;
   stop(): Promise<void>;
 }
@@ -88,6 +88,7 @@ export async function startProxy(
     };
     links.add(link);
     for (const socket of [inside, outside]) {
+      socket.setNoDelay(true); // the network's delay is what the mode says, not the kernel's wait for more to send
       sockets.add(socket);
       socket.once('close', () => {
         sockets.delete(socket);
@@ -117,9 +118,9 @@ export async function startProxy(
         }
       }
     },
-    retarget(next) {
+    retarget(next, old = 'cut') {
       target = next;
-      for (const link of links) cut(link, false);
+      if (old === 'cut') for (const link of links) cut(link, false);
     },
     async stop() {
       for (const timer of timers) clearTimeout(timer);
