@@ -4,6 +4,9 @@ import type { DevTokens } from '../auth/token.ts';
 import { channelIdPattern } from '../event/event.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Ingest, Submitted } from './ingest.ts';
+import type { Stage } from './stage.ts';
+import { storyMember } from './story.ts';
+import { readWish, scenesFor } from './wish.ts';
 
 /** A batch of a few hundred events; one event alone is held to the record limit by `decode`. */
 const maxBodyBytes = 1024 * 1024;
@@ -17,19 +20,22 @@ export interface DevEndpoints {
   handle(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
-/** The two endpoints that exist only in the embedded mode: a token for anybody, and events without Kafka. */
+/** What exists only in the embedded mode: a token for anybody, events without Kafka, and scenes of the story for any member. */
 export function createDevEndpoints({
   tokens,
   ingest,
+  stage,
   logger,
 }: {
   tokens: DevTokens;
   ingest: Ingest;
+  stage: Stage;
   logger: Logger;
 }): DevEndpoints {
   const routes: Record<string, { method: string; answer: (request: IncomingMessage, url: URL) => Promise<Answer> }> = {
     '/dev/token': { method: 'GET', answer: (request, url) => issueToken(tokens, request, url) },
     '/dev/events': { method: 'POST', answer: (request) => takeEvents(ingest, request) },
+    '/dev/scenes': { method: 'POST', answer: (request) => playScenes(stage, request) },
   };
   return {
     handle(request, response) {
@@ -66,7 +72,7 @@ const json = (status: number, body: object, headers: Record<string, string> = {}
 const problem = (status: number, error: string, headers?: Record<string, string>) => json(status, { error }, headers);
 
 async function issueToken(tokens: DevTokens, request: IncomingMessage, url: URL): Promise<Answer> {
-  const member = url.searchParams.get('member') ?? 'demo';
+  const member = url.searchParams.get('member') ?? storyMember;
   const accounts = url.searchParams.get('accounts');
   const ttlSeconds = Number(url.searchParams.get('ttl') ?? defaultTokenSeconds);
   if (!channelIdPattern.test(member)) return problem(400, `member must match ${channelIdPattern.source}`);
@@ -101,6 +107,20 @@ async function takeEvents(ingest: Ingest, request: IncomingMessage): Promise<Ans
 
 const structuredHeaders = { 'content-type': 'application/cloudevents+json' };
 const structured = (value: Buffer): Submitted => ({ value, headers: structuredHeaders });
+
+/**
+ * Plays a check or a visit for the member, as a service would: the events come whatever becomes of who asked.
+ * JSON only, so that no page of another origin can ask without a preflight.
+ */
+async function playScenes(stage: Stage, request: IncomingMessage): Promise<Answer> {
+  if ((request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() !== 'application/json')
+    return problem(415, 'Send application/json.');
+  const wish = readWish(await readBody(request));
+  if (typeof wish === 'string') return problem(400, wish);
+  const { scenes, answer } = scenesFor(wish);
+  if (!stage.play(wish.member, scenes)) return problem(429, 'Too many scenes are being played; wait until some are over.');
+  return json(202, answer);
+}
 
 function splitBatch(body: Buffer): Submitted[] | string {
   let events: unknown;

@@ -51,10 +51,14 @@ export function welcome(graphqlUrl: string, graphiql: boolean): string {
       failure: { code: 'EXAMPLE', message: 'Sent by hand.', retryable: false },
     },
   };
-  const page = graphiql ? `  Watch events arrive (GraphiQL, already subscribed):\n\n    ${graphqlUrl}#run\n\n` : '';
+  const page = graphiql ? `  Watch events arrive in GraphiQL, already subscribed:\n\n    ${graphqlUrl}#run\n\n` : '';
   return `
   Lifeline runs EMBEDDED: everything is in this process's memory and NOTHING IS KEPT when it ends.
   Set REDIS_URL and KAFKA_BROKERS to run it for real; lifeline --help lists every variable.
+
+  Open the demonstration: break the network yourself and watch every event arrive once:
+
+    ${origin}/
 
 ${page}  ${graphiql ? 'The same' : 'Watch events arrive'} with curl:
 
