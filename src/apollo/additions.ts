@@ -18,8 +18,8 @@ type Answered = Readonly<Record<string, unknown>>;
 export interface Additions {
   /** To be put behind what the app selects of an event. */
   readonly fields: readonly FieldNode[];
-  /** The value of a field that was added. */
-  read(event: Answered, name: Wanted): unknown;
+  /** Reads an event's fields that were added, wherever they stand. */
+  reader(event: Answered): (name: Wanted) => unknown;
   /** The event without anything that only the library asked for. */
   remove(event: Answered, variables: Variables): Answered;
 }
@@ -50,7 +50,7 @@ export function additionsTo(set: SelectionSetNode, fragments: Fragments): Additi
 
   return {
     fields: names.map((name) => field(name, aliasOf(name), wanted[name])),
-    read: (event, name) => event[aliasOf(name)],
+    reader: (event) => (name) => event[aliasOf(name)],
     remove(event, variables) {
       const type = event[aliasOf('__typename')];
       // The interface, too: each event is one.

@@ -2,19 +2,18 @@ import {
   type ArgumentNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   Kind,
-  type OperationDefinitionNode,
   OperationTypeNode,
   print,
   type SelectionNode,
   valueFromASTUntyped,
-  visit,
 } from 'graphql';
 
 import type { EventFacts } from '../client/index.ts';
 import { additionsTo } from './additions.ts';
-import { answerName, type Fragments, type Variables } from './selection.ts';
+import { fragmentsFor, fragmentsIn, fragmentsOf, rootField } from './root-field.ts';
+import { answerName, type Variables } from './selection.ts';
+import { renameAfter, variable, variablesIn, withDefaults } from './variables.ts';
 
 /** One app's subscription, asked in two ways. */
 export interface Hybrid {
@@ -40,154 +39,89 @@ export function hybridOf(document: DocumentNode): Hybrid | null {
   return found.hybrid;
 }
 
+type Answered = Readonly<Record<string, unknown>>;
+
 function derive(document: DocumentNode): Hybrid | null {
   const operations = document.definitions.filter((node) => node.kind === Kind.OPERATION_DEFINITION);
   const [operation] = operations;
-  if (operations.length !== 1 || operation?.operation !== OperationTypeNode.SUBSCRIPTION) return null;
-  const fragments = fragmentsOf(document);
-  const root = rootField(operation, fragments);
   // Directives on the operation or its field are somebody else's: they need not mean the same on a query.
-  if (root === null || (operation.directives ?? []).length > 0 || (root.directives ?? []).length > 0) return null;
-  if (!fields.has(root.name.value) || root.selectionSet === undefined) return null;
+  if (operations.length !== 1 || operation?.operation !== OperationTypeNode.SUBSCRIPTION) return null;
+  if ((operation.directives ?? []).length > 0) return null;
+  const all = fragmentsOf(document);
+  const own = rootField(operation, all);
+  if (own?.selectionSet === undefined || !fields.has(own.name.value)) return null;
 
-  const start = root.arguments?.find(({ name }) => name.value === 'after')?.value;
-  const needed = withFragments(root, fragments);
-  const renamed = renameAfter({ ...root, arguments: root.arguments?.filter(({ name }) => name.value !== 'after') ?? [] }, needed);
-  const additions = additionsTo(renamed.root.selectionSet ?? root.selectionSet, fragmentsIn(renamed.fragments));
-  const used = variablesIn([renamed.root, ...renamed.fragments]);
-  const definitions = (operation.variableDefinitions ?? [])
-    .map((definition) => ({ definition, name: renamed.nameOf(definition.variable.name.value) }))
-    .filter(({ name }) => used.has(name));
+  const isAfter = ({ name }: ArgumentNode) => name.value === 'after';
+  const start = own.arguments?.find(isAfter)?.value;
+  const { root, fragments, nameOf } = renameAfter(
+    { ...own, arguments: (own.arguments ?? []).filter((argument) => !isAfter(argument)) },
+    fragmentsFor(own, all),
+  );
+  const { selectionSet = own.selectionSet } = root;
+  const additions = additionsTo(selectionSet, fragmentsIn(fragments));
+  const used = variablesIn([root, ...fragments]);
+  const renamed = (given: Variables): Variables =>
+    Object.fromEntries(Object.entries(given).map(([name, value]) => [nameOf(name), value]));
 
   const make = (kind: OperationTypeNode, selections: readonly SelectionNode[]): string =>
     print({
       kind: Kind.DOCUMENT,
       definitions: [
         {
-          kind: Kind.OPERATION_DEFINITION,
+          ...operation,
           operation: kind,
-          ...(operation.name === undefined ? {} : { name: operation.name }),
           variableDefinitions: [
-            ...definitions.map(({ definition, name }) => ({ ...definition, variable: variable(name) })),
-            {
-              kind: Kind.VARIABLE_DEFINITION,
-              variable: variable('after'),
-              type: { kind: Kind.NAMED_TYPE, name: nameNode('String') },
-            },
+            ...(operation.variableDefinitions ?? [])
+              .map((definition) => ({ ...definition, variable: variable(nameOf(definition.variable.name.value)) }))
+              .filter((definition) => used.has(definition.variable.name.value)),
+            afterDefinition,
           ],
-          selectionSet: {
-            kind: Kind.SELECTION_SET,
-            selections: [
-              {
-                ...renamed.root,
-                arguments: [...(renamed.root.arguments ?? []), afterArgument],
-                selectionSet: { kind: Kind.SELECTION_SET, selections },
-              },
-            ],
-          },
+          selectionSet: selectionOf([
+            { ...root, arguments: [...(root.arguments ?? []), afterArgument], selectionSet: selectionOf(selections) },
+          ]),
         },
-        ...renamed.fragments,
+        ...fragments,
       ],
     });
-  const event = [...(renamed.root.selectionSet?.selections ?? []), ...additions.fields];
-  const withDefaults = (given: Variables): Variables => ({
-    ...Object.fromEntries(
-      (operation.variableDefinitions ?? []).flatMap(({ variable: { name }, defaultValue }) =>
-        defaultValue === undefined ? [] : [[name.value, valueFromASTUntyped(defaultValue)]],
-      ),
-    ),
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-  });
-  const rename = (given: Variables): Variables =>
-    Object.fromEntries(Object.entries(given).map(([name, value]) => [renamed.nameOf(name), value]));
+  const event = [...selectionSet.selections, ...additions.fields];
+  const page = [field('nodes', event), field('pageInfo', [field('endCursor'), field('hasNextPage')]), field('pollAfterMs')];
 
   return {
     subscription: make(OperationTypeNode.SUBSCRIPTION, event),
-    query: make(OperationTypeNode.QUERY, [
-      nested('nodes', event),
-      nested('pageInfo', [nested('endCursor'), nested('hasNextPage')]),
-      nested('pollAfterMs'),
-    ]),
-    field: answerName(root),
+    query: make(OperationTypeNode.QUERY, page),
+    field: answerName(own),
     variables(given) {
-      const after: unknown = start === undefined ? null : valueFromASTUntyped(start, { ...withDefaults(given) });
-      const own = Object.entries(rename(given)).filter(([name, value]) => used.has(name) && value !== undefined);
-      return { ...Object.fromEntries(own), after: after ?? null };
+      const after: unknown = start === undefined ? null : valueFromASTUntyped(start, { ...withDefaults(operation, given) });
+      const passed = Object.entries(renamed(given)).filter(([name, value]) => used.has(name) && value !== undefined);
+      return { ...Object.fromEntries(passed), after: after ?? null };
     },
     factsOf(answered) {
-      const own = answered as Readonly<Record<string, unknown>>; // an object, by the schema
-      const { id, cursor, sequence, ackRequired, acknowledgedAt } = additions.read(own, 'delivery') as EventFacts; // as the document asks
-      const type = additions.read(own, 'type') as string; // as above
-      const channel = additions.read(own, 'channel') as string; // as above
-      return { id, cursor, sequence, ackRequired, acknowledgedAt, type, channel };
+      const read = additions.reader(answered as Answered); // an object, by the schema
+      const { id, cursor, sequence, ackRequired, acknowledgedAt } = read('delivery') as EventFacts; // as the document asks
+      return {
+        id,
+        cursor,
+        sequence,
+        ackRequired,
+        acknowledgedAt,
+        type: read('type') as string,
+        channel: read('channel') as string,
+      }; // as above
     },
-    strip: (answered, given) => additions.remove(answered as Readonly<Record<string, unknown>>, rename(withDefaults(given))), // as above
+    strip: (answered, given) => additions.remove(answered as Answered, renamed(withDefaults(operation, given))), // an object, by the schema
   };
 }
 
 const nameNode = (value: string) => ({ kind: Kind.NAME, value }) as const;
-const variable = (name: string) => ({ kind: Kind.VARIABLE, name: nameNode(name) }) as const;
-const afterArgument: ArgumentNode = { kind: Kind.ARGUMENT, name: nameNode('after'), value: variable('after') };
-const nested = (name: string, selections: readonly SelectionNode[] = []): FieldNode => ({
+const selectionOf = (selections: readonly SelectionNode[]) => ({ kind: Kind.SELECTION_SET, selections }) as const;
+const field = (name: string, selections: readonly SelectionNode[] = []): FieldNode => ({
   kind: Kind.FIELD,
   name: nameNode(name),
-  ...(selections.length === 0 ? {} : { selectionSet: { kind: Kind.SELECTION_SET, selections } }),
+  ...(selections.length === 0 ? {} : { selectionSet: selectionOf(selections) }),
 });
-
-function fragmentsOf({ definitions }: DocumentNode): Fragments {
-  return fragmentsIn(definitions.filter((node) => node.kind === Kind.FRAGMENT_DEFINITION));
-}
-const fragmentsIn = (nodes: readonly FragmentDefinitionNode[]): Fragments => new Map(nodes.map((node) => [node.name.value, node]));
-
-/** The one field of the operation, also behind fragments on `Subscription`; null where there are several, or conditions. */
-function rootField({ selectionSet }: OperationDefinitionNode, fragments: Fragments): FieldNode | null {
-  let set = selectionSet;
-  for (let depth = 0; depth <= fragments.size + 10; depth++) {
-    const [only, ...others] = set.selections;
-    if (only === undefined || others.length > 0) return null;
-    if (only.kind === Kind.FIELD) return only;
-    if ((only.directives ?? []).length > 0) return null;
-    const inner = only.kind === Kind.INLINE_FRAGMENT ? only : fragments.get(only.name.value);
-    if (inner === undefined || (inner.directives ?? []).length > 0) return null;
-    set = inner.selectionSet;
-  }
-  return null; // fragments that contain each other
-}
-
-/** The fragments that the field needs: one on `Subscription`, around it, would be left over in a query. */
-function withFragments(root: FieldNode, fragments: Fragments): FragmentDefinitionNode[] {
-  const needed = new Map<string, FragmentDefinitionNode>();
-  const follow = (node: FieldNode | FragmentDefinitionNode) =>
-    visit(node, {
-      FragmentSpread({ name }) {
-        const fragment = fragments.get(name.value);
-        if (fragment === undefined || needed.has(name.value)) return;
-        needed.set(name.value, fragment);
-        follow(fragment);
-      },
-    });
-  follow(root);
-  return [...needed.values()];
-}
-
-function variablesIn(nodes: readonly (FieldNode | FragmentDefinitionNode)[]): Set<string> {
-  const used = new Set<string>();
-  for (const node of nodes) visit(node, { Variable: ({ name }) => void used.add(name.value) });
-  return used;
-}
-
-/** `after` is ours: an app that uses a variable of this name for something else keeps it under another. */
-function renameAfter(root: FieldNode, fragments: readonly FragmentDefinitionNode[]) {
-  const used = variablesIn([root, ...fragments]);
-  if (!used.has('after')) return { root, fragments, nameOf: (name: string) => name };
-  let free = 'appAfter';
-  while (used.has(free)) free += '_';
-  const renaming = {
-    Variable: ({ name }: { readonly name: { readonly value: string } }) => (name.value === 'after' ? variable(free) : undefined),
-  };
-  return {
-    root: visit(root, renaming),
-    fragments: fragments.map((fragment) => visit(fragment, renaming)),
-    nameOf: (name: string) => (name === 'after' ? free : name),
-  };
-}
+const afterArgument: ArgumentNode = { kind: Kind.ARGUMENT, name: nameNode('after'), value: variable('after') };
+const afterDefinition = {
+  kind: Kind.VARIABLE_DEFINITION,
+  variable: variable('after'),
+  type: { kind: Kind.NAMED_TYPE, name: nameNode('String') },
+} as const;

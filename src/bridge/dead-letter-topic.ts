@@ -17,7 +17,13 @@ export function createDeadLetterTopic(
   let trouble: string | undefined;
 
   const connect = async () => {
-    const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
+    const producer = client.producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      allowAutoTopicCreation: false,
+      // Where a leader moves between two of its tries, kafkajs 2.2.4 takes what the new leader answered the first time, for other
+      // partitions, for the answer to all, and resolves with records that it never sent. Our caller tries again with all of them.
+      retry: { retries: 0 },
+    });
     await producer.connect();
     return producer;
   };

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import kafkajs, { type Kafka, type KafkaConfig, type LogEntry } from 'kafkajs';
+import kafkajs, { type ISocketFactory, type Kafka, type KafkaConfig, type LogEntry } from 'kafkajs';
 
 import type { Logger } from '../operations/logger.ts';
 import { contained, gzipCodec, lz4Codec, snappyCodec, zstdCodec } from './codecs.ts';
@@ -25,6 +25,19 @@ const { scheduleCheckPendingRequests } = requestQueue.prototype;
 // connection, and a TimeoutNegativeWarning on Node 24 (kafkajs #1704, #1751). A queue with nothing to send has nothing to schedule.
 requestQueue.prototype.scheduleCheckPendingRequests = function scheduleWhenPending() {
   if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
+};
+
+const createSockets: () => ISocketFactory = require('kafkajs/src/network/socketFactory');
+const sockets = createSockets();
+/**
+ * Sockets as kafkajs makes them. It lets go of a connection that has failed once for each request that was waiting for it, and each time Node
+ * puts one more listener on the dead socket: a MaxListenersExceededWarning while a broker is away.
+ */
+export const socketFactory: ISocketFactory = (options) => {
+  const socket = sockets(options);
+  const unref = socket.unref.bind(socket);
+  socket.unref = () => (socket.destroyed ? socket : unref());
+  return socket;
 };
 
 // Only gzip is built in, without a limit; a batch in any other codec ends the consumer for good.
@@ -60,6 +73,7 @@ export function createClient({ brokers, ssl, sasl, clientId }: ConnectionOptions
   const config: KafkaConfig = {
     brokers: [...brokers],
     clientId,
+    socketFactory,
     ssl: ssl === null ? false : ssl.ca === null ? true : { ca: [ssl.ca] },
     connectionTimeout: 3_000,
     authenticationTimeout: 10_000,

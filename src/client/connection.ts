@@ -191,6 +191,7 @@ export function createConnection(parts: ConnectionParts): Connection {
   /** Opened again with the newest cursor of each stream: nothing is missed in between. */
   const reopen = () => {
     awaySince = elapsed();
+    drop();
     signal('lost');
     void connect();
   };

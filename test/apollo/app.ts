@@ -42,7 +42,7 @@ export async function startSite(): Promise<Site> {
   };
 }
 
-export const memberToken = (forSeconds = 3_600) => tokenFor('m-1', { accounts: ['A123', 'A456'], forSeconds });
+const memberToken = (forSeconds = 3_600) => tokenFor('m-1', { accounts: ['A123', 'A456'], forSeconds });
 
 export type AppOptions = Partial<ClientOptions & LifelineLinkOptions> & { readonly behind?: ApolloLink };
 

@@ -222,7 +222,7 @@ describe('what the device says', () => {
     expect(state(device)).toBe('push');
     await world.pass(2_000);
     expect(state(device)).toBe('background');
-    await world.until(async () => (await world.edge.metric('websocket_connections_active')) === 0, 'no socket');
+    await world.until(async () => (await world.metric('websocket_connections_active')) === 0, 'no socket');
     await world.send('call.join');
     const since = Date.now();
     await world.pass(120_000);
@@ -243,7 +243,7 @@ describe('what the device says', () => {
     await world.send('call.join');
     device.awake();
     await world.until(() => device.handed.length === 1, 'the event', 20_000);
-    expect(await world.edge.metric('websocket_connections_total')).toBe(1);
+    expect(await world.metric('websocket_connections_total')).toBe(1);
   });
 
   test('a captive portal is no success, and signing in brings everything', async () => {
@@ -272,7 +272,7 @@ describe('what the device says', () => {
     const asked = world.requests.length;
     await world.pass(60_000);
     expect(world.requests).toHaveLength(asked);
-    expect(await world.edge.metric('websocket_connections_active')).toBe(0);
+    expect(await world.metric('websocket_connections_active')).toBe(0);
     expect(() => device.listen()).toThrow('closed');
   });
 });

@@ -1,4 +1,4 @@
-import type { ClientOptions } from '../../src/client/index.ts';
+import type { ClientOptions, Status } from '../../src/client/index.ts';
 import { eventTypes } from '../../src/event/catalogue.ts';
 import { createRandom } from '../faults/harness/random.ts';
 import { startWorld, type World } from './world.ts';
@@ -30,7 +30,11 @@ export interface Verdict {
 export interface Recovery {
   readonly after: string;
   readonly ms: number;
+  /** What the client said of itself, where it took longer than it may. */
+  readonly story?: readonly string[];
 }
+
+const promisedMs = 5_000;
 
 /** Half an hour of a phone on the move; everything random comes from the seed. */
 const dayMs = 30 * 60_000;
@@ -64,7 +68,12 @@ export async function mobileDay(
   const random = createRandom(seed);
   const between = (least: number, most: number) => least + random() * (most - least);
   const world = await startWorld({ random });
-  const phone = world.device(breakIt({}));
+  const story: string[] = [];
+  const tellStory = ({ state, transport, attempt, reason }: Status) => {
+    story.push(`${new Date().toISOString().slice(14, 23)} ${state} ${transport ?? '-'} ${String(attempt)} ${reason ?? ''}`);
+    if (story.length > 30) story.shift();
+  };
+  const phone = world.device(breakIt({ onStatus: tellStory }));
   phone.tokens.ttlSeconds = 120;
   const counts: Record<string, number> = {};
   const back: Recovery[] = [];
@@ -125,7 +134,9 @@ export async function mobileDay(
         await other[1]();
       }
       counts[after] = (counts[after] ?? 0) + 1;
-      back.push({ after, ms: await world.until(isPushed, `push after ${after}`, 120_000) });
+      story.push(`${new Date().toISOString().slice(14, 23)} ${after} is over`);
+      const ms = await world.until(isPushed, `push after ${after}`, 120_000);
+      back.push({ after, ms, ...(ms > promisedMs ? { story: [...story] } : {}) });
     }
     const wanted = new Set(sent);
     const has = () => new Set(phone.handed.map(({ id }) => id));

@@ -75,7 +75,7 @@ describe('an app that is connected', () => {
     const one = device.client.videoVisitEvents({}, { onEvent: (event) => first.push(event.kind) });
     device.client.videoVisitEvents({}, { onEvent: (event) => second.push(event.kind) });
     await pushed(device);
-    await world.until(async () => (await world.edge.metric('lifeline_subscriptions_active')) === 1, 'one subscription');
+    await world.until(async () => (await world.metric('lifeline_subscriptions_active')) === 1, 'one subscription');
     await world.send('call.accepted');
     await world.until(() => first.length === 1 && second.length === 1, 'both');
     one.close();
@@ -93,11 +93,11 @@ describe('an app that is connected', () => {
       device.client.videoVisitEvents({ callId: `call-${String(n % 10)}` }, { signal, onEvent: () => undefined });
     }
     await pushed(device);
-    await world.until(async () => (await world.edge.metric('lifeline_subscriptions_active')) === 10, 'ten subscriptions');
-    expect(await world.edge.metric('websocket_connections_total')).toBe(1);
+    await world.until(async () => (await world.metric('lifeline_subscriptions_active')) === 10, 'ten subscriptions');
+    expect(await world.metric('websocket_connections_total')).toBe(1);
     abort.abort();
-    await world.until(async () => (await world.edge.metric('lifeline_subscriptions_active')) === 0, 'none');
-    await world.until(async () => (await world.edge.metric('websocket_connections_active')) === 0, 'no socket');
+    await world.until(async () => (await world.metric('lifeline_subscriptions_active')) === 0, 'none');
+    await world.until(async () => (await world.metric('websocket_connections_active')) === 0, 'no socket');
     expect(device.client.status.get()).toMatchObject({ state: 'idle', transport: null, nextPollAt: null });
   });
 
@@ -106,7 +106,7 @@ describe('an app that is connected', () => {
     const stream = device.client.videoVisitEvents({}, { signal: AbortSignal.abort(), onEvent: () => undefined });
     await stream.closed;
     await world.pass(2_000);
-    expect(await world.edge.metric('websocket_connections_total')).toBe(0);
+    expect(await world.metric('websocket_connections_total')).toBe(0);
     expect(device.tokens.asked).toBe(0);
   });
 
@@ -177,7 +177,7 @@ describe('an app that is connected', () => {
     const percents: (number | null)[] = [];
     device.client.coverageUpdates({ accountId: 'A123' }, { onEvent: ({ percent }) => percents.push(percent) });
     // Progress is for who is listening: it is not replayed.
-    await world.until(async () => (await world.edge.metric('lifeline_subscriptions_active')) === 1, 'listening');
+    await world.until(async () => (await world.metric('lifeline_subscriptions_active')) === 1, 'listening');
     await world.pass(500);
     await world.send('rte.progress', { percent: 10 });
     await world.until(() => percents.length === 1, 'progress');

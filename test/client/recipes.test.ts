@@ -79,7 +79,7 @@ test('the snippet of react.md renders', async () => {
   const app = start(
     'react.md',
     `import { renderToString } from 'react-dom/server';
-     console.log(renderToString(createElement(App, { url: 'http://127.0.0.1:4000/graphql', token: async () => '' })));
+     console.log(renderToString(createElement(App)));
      console.log([Call, Check].map((each) => typeof each));`,
   );
   await eventually(() => app.printed().includes('function'), { what: 'rendered' }).catch((error: unknown) => {

@@ -19,16 +19,35 @@ import type { MemberEvent } from '../../src/event/event.ts';
 import { type EventType } from '../../src/event/catalogue.ts';
 import type { EventLog } from '../../src/log/log.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
+import type { Logger } from '../../src/operations/logger.ts';
+import { createVerifier } from '../../src/auth/token.ts';
 import { startProxy } from '../faults/harness/proxy.ts';
-import { type Edge, type EdgeOptions, eventOf, startEdge, tokenFor } from '../graphql/support.ts';
+import { type EdgeOptions, eventOf, startEdge, tokenFor, tokenSecret } from '../graphql/support.ts';
 
 /** How far time goes between two looks at the network: about what a round trip on a mobile network takes. */
 const stepMs = 50;
 /** In a step, sockets are looked at this often: a round trip to our own machine takes two or three looks. */
 const looks = 4;
 /** What may stay open from step to step. Anything else is work that the machine has not done yet (a signature, a connect), and time waits for it. */
-const lasting = new Set(['TCPSocketWrap', 'TCPServerWrap', 'PipeWrap', 'TTYWrap', 'Timeout', 'Immediate', 'MessagePort', 'ProcessWrap']);
+const lasting = new Set([
+  'TCPSocketWrap',
+  'TCPServerWrap',
+  'PipeWrap',
+  'TTYWrap',
+  'Timeout',
+  'Immediate',
+  'MessagePort',
+  'ProcessWrap',
+]);
 const mostLooks = 2_000;
+
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
 
 /**
  * The real edge and the real library in one process, over real sockets and a broken network, in a time that a test moves: every timer of
@@ -41,15 +60,31 @@ export async function startWorld({
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] });
   let log: EventLog = createMemoryLog();
   const member = 'm-1';
-  let edge: Edge = await startEdge({ ...edgeOptions, log });
-  let port = edge.server.port;
-  const proxy = await startProxy(port);
   const strangers = new Map<string, Server>();
   const devices = new Set<Device>();
   const requests: { readonly at: number; readonly text: string }[] = [];
 
+  /** Signatures are made and checked on other threads: time stands still meanwhile, however busy the machine is. */
+  let signing = 0;
+  const signed = async <T>(work: Promise<T>): Promise<T> => {
+    signing++;
+    try {
+      return await work;
+    } finally {
+      signing--;
+    }
+  };
+  const open = async (more: EdgeOptions = {}) => {
+    const verifier = createVerifier({ source: { kind: 'secret', secret: tokenSecret }, logger: silent });
+    return startEdge({ ...edgeOptions, ...more, log, authenticate: (token) => signed(verifier.verify(token)) });
+  };
+  let edge = await open();
+  let port = edge.server.port;
+  const proxy = await startProxy(port);
+
   const look = async () => {
     for (let index = 0; index < looks; index++) await turn();
+    while (signing > 0) await turn();
     for (let index = 0; index < mostLooks && process.getActiveResourcesInfo().some((kind) => !lasting.has(kind)); index++) {
       await turn();
     }
@@ -108,7 +143,7 @@ export async function startWorld({
       url: `http://127.0.0.1:${String(proxy.port)}/graphql`,
       token: () => {
         tokens.asked++;
-        return tokenFor(member, { forSeconds: tokens.ttlSeconds });
+        return signed(tokenFor(member, { forSeconds: tokens.ttlSeconds }));
       },
       storage,
       onTrace: (trace) => traces.push(trace),
@@ -179,9 +214,7 @@ export async function startWorld({
     pass,
     until,
     during,
-    get edge() {
-      return edge;
-    },
+    metric: (name: string) => edge.metric(name),
     /** An event enters the log. */
     async send(type: EventType, data: Record<string, string | number> = {}): Promise<MemberEvent> {
       const event = eventOf(type, { member, ...data });
@@ -201,7 +234,7 @@ export async function startWorld({
         log = createMemoryLog();
       }
       await pass(awayMs);
-      edge = await startEdge({ ...edgeOptions, log, ...(cursorSecret === undefined ? {} : { cursorSecret }) });
+      edge = await open(cursorSecret === undefined ? {} : { cursorSecret });
       port = edge.server.port;
       proxy.retarget(port);
     },

@@ -177,7 +177,7 @@ async function lettersOf({ kafka, topics }: Fleet): Promise<Map<string, string[]
 plainFault('a bridge killed between a dead letter and its skip sends it once more and goes on', {
   row: 4,
   control: { mutants: skipsBeforeTheDeadLetter, fails: /missing dead letters/ },
-  run: poison({ kill: { bridges: [{ at: 'between dead letter and skip', nth: 12 }] }, twice: true }, async ({ fleet, load }) => {
+  run: poison({ kill: { bridges: [{ at: 'between dead letter and skip', nth: 4 }] }, twice: true }, async ({ fleet, load }) => {
     const [victim] = fleet.bridges;
     await load.produce(500);
     await eventually(() => victim?.alive === false, { what: 'the bridge at its fail-point' });

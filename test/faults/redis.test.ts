@@ -1,10 +1,9 @@
 import { expect } from 'vitest';
 
-import { exampleEvent } from '../support/events.ts';
+import { createKeys } from '../../src/log/redis-keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { fault, full, plainFault, withFleet } from './harness/fault.ts';
 import { forgetsFailedAppends, startsWithTheLatest, takesAnyPolicy, trustsTheDoorbell } from './harness/mutants.ts';
-import { produce } from './harness/produce.ts';
 
 fault('Redis killed again and again, with its append-only file, loses nothing and resets nobody', {
   row: 9,
@@ -85,9 +84,8 @@ fault('a Redis that stalls in silence is noticed within seconds, and nothing is 
   },
 });
 
-/** Best effort, so that it takes up room on the way and leaves nothing behind. */
-const bulky = (nth: number) =>
-  exampleEvent('rte.progress', { member: `m-${nth % 6}`, channelId: `bulk-${nth % 6}`, data: { bulk: 'x'.repeat(50_000) } });
+/** Of the product's defaults. */
+const keys = createKeys('lifeline', 128);
 
 fault('a gateway too slow for its doorbells is cut off by Redis, and reads what it missed', {
   row: 17,
@@ -102,11 +100,10 @@ fault('a gateway too slow for its doorbells is cut off by Redis, and reads what 
     };
     const [slow] = fleet.gateways;
     slow?.redis.set({ do: 'slow', bytesPerSecond: 50_000 });
-    // Sockets hold some megabytes before Redis has to.
+    // Rings that mean nothing and weigh much: sockets hold some megabytes before Redis has to.
     const crowd = () =>
-      produce(
-        fleet,
-        Array.from({ length: 20 }, (_, nth) => bulky(nth)),
+      Promise.all(
+        Array.from({ length: 6 }, (_, nth) => fleet.redis.command('PUBLISH', keys.bell(`m-${nth}`), 'x'.repeat(100_000))),
       );
     await eventually(async () => (await cutOff()) > 0 || crowd().then(() => false), { what: 'Redis to cut it off' });
     await load.produce(200);

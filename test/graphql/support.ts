@@ -15,7 +15,7 @@ import { createMetrics } from '../../src/operations/metrics.ts';
 import { createAppender } from '../support/entries.ts';
 import { examplePayloads } from '../support/events.ts';
 
-const tokenSecret = 'a secret of the tests that is long enough for HS256';
+export const tokenSecret = 'a secret of the tests that is long enough for HS256';
 export const cursorSecret = 'a secret of the tests that is long enough to sign cursors';
 
 export interface EdgeOptions extends Partial<Omit<ServerOptions, 'delivery'>> {

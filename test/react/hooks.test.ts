@@ -2,6 +2,7 @@ import './dom.ts';
 
 import { act, cleanup, render, renderHook } from '@testing-library/react';
 import { createElement, type ReactNode, StrictMode, useState } from 'react';
+import { renderToString } from 'react-dom/server';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type { LifelineClient } from '../../src/client/index.ts';
@@ -249,6 +250,26 @@ describe('useWaitForCoverage', () => {
 });
 
 describe('the provider', () => {
+  test('takes over what a server rendered without a difference, also when there is something to show already', async () => {
+    const first = renderHook(() => useCoverageUpdates({ accountId: 'A123' }), { wrapper: within });
+    await member.send('rte.completed', 'wf-1');
+    await eventually(() => first.result.current.events.length === 1);
+    const View = () => `${useCoverageUpdates({ accountId: 'A123' }).events.length} ${useWaitForCoverage('wf-1').state}`;
+    const container = document.createElement('div');
+    document.body.append(container);
+    container.innerHTML = renderToString(within({ children: createElement(View) }));
+    expect(container.textContent).toBe('0 waiting');
+    const differences: unknown[] = [];
+    render(createElement(View), {
+      wrapper: within,
+      container,
+      hydrate: true,
+      onRecoverableError: (error) => void differences.push(error),
+    });
+    await eventually(() => container.textContent === '1 done');
+    expect(differences).toEqual([]);
+  });
+
   test('without a client yet, the hooks show nothing; with one they begin', async () => {
     await member.send('rte.completed', 'wf-1');
     let signIn = () => {};

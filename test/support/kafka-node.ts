@@ -215,7 +215,7 @@ async function java(jars: string, args: readonly string[]): Promise<void> {
  * Below the range that the kernel takes outgoing ports from: a client that knocks while its broker is down could otherwise be given that
  * very port and connect to itself.
  */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const server = createServer();

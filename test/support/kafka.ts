@@ -133,7 +133,8 @@ export function kafkaTools(brokers: string[], { replicas = 1 }: { readonly repli
     const connecting = client.producer({
       createPartitioner: Partitioners.DefaultPartitioner,
       allowAutoTopicCreation: false,
-      retry,
+      // Its own tries can lose records when a leader moves between them, and call them sent.
+      retry: { retries: 0 },
     });
     await connecting.connect();
     return connecting;

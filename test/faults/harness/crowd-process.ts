@@ -108,7 +108,15 @@ const commands: { [K in Command['do']]: (command: Extract<Command, { do: K }>) =
     ({ urls } = command);
     for (let n = command.from; n < command.to; n++) {
       const member = `s-${n}`;
-      devices.push({ member, token: await tokenFor(member), socket: null, listening: false, cursor: null, sequence: 0, connections: n });
+      devices.push({
+        member,
+        token: await tokenFor(member),
+        socket: null,
+        listening: false,
+        cursor: null,
+        sequence: 0,
+        connections: n,
+      });
     }
     for (const device of devices) setTimeout(open, Math.random() * devices.length, device);
   },

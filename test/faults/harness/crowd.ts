@@ -54,7 +54,12 @@ export function startCrowd(urls: readonly string[], count: number): Crowd {
     const reached: Record<number, number[]> = {};
     for (const each of reports)
       for (const [sequence, times] of Object.entries(each.reached)) (reached[Number(sequence)] ??= []).push(...times);
-    return { listening: sum(({ listening }) => listening), opened: sum(({ opened }) => opened), gaps: sum(({ gaps }) => gaps), reached };
+    return {
+      listening: sum(({ listening }) => listening),
+      opened: sum(({ opened }) => opened),
+      gaps: sum(({ gaps }) => gaps),
+      reached,
+    };
   };
   return {
     report,

@@ -6,6 +6,7 @@ import { acknowledge, type EventNode, everything } from '../../support/graphql.t
 const silentForMs = 4_000;
 const pingEveryMs = 1_500;
 const mostIdsPerCall = 1_000;
+const askAgainMs = 500;
 
 /** What a device does with a copy: `dies` ends the connection as a killed app does, without an acknowledgement. */
 export type Reaction = 'acknowledges' | 'ignores' | 'dies';
@@ -57,6 +58,13 @@ export function connect(
     const send = (message: object) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
     };
+    const closing = new Map<string, readonly string[]>();
+    const again = new Set<NodeJS.Timeout>();
+    const close = (ids: readonly string[]) => {
+      const id = String(++operation);
+      closing.set(id, ids);
+      send({ id, type: 'subscribe', payload: { query: acknowledge, variables: { ids } } });
+    };
     const watch = setInterval(() => {
       if (Date.now() - heard > silentForMs) socket.terminate();
       else send({ type: 'ping' });
@@ -67,6 +75,7 @@ export function connect(
     socket.on('close', (closeCode) => {
       events.onClose(closeCode);
       clearInterval(watch);
+      for (const timer of again) clearTimeout(timer);
       signal.removeEventListener('abort', leave);
       resolve(code);
     });
@@ -74,11 +83,10 @@ export function connect(
     socket.on('message', (data: Buffer) => {
       heard = Date.now();
       if (socket.readyState !== WebSocket.OPEN) return; // frames that came with the one it died of
-      const { type, payload } = JSON.parse(data.toString()) as Message;
+      const { type, payload, id = '' } = JSON.parse(data.toString()) as Message;
       if (type === 'connection_ack') {
         events.onOpen();
-        const variables = { ids: unanswered.slice(0, mostIdsPerCall) };
-        if (unanswered.length > 0) send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
+        if (unanswered.length > 0) close(unanswered.slice(0, mostIdsPerCall));
         send({ id: '1', type: 'subscribe', payload: { query: everything, variables: { channel: `/member/${member}/**`, after } } });
       } else if (type === 'ping') send({ type: 'pong' });
       else if (type === 'next') {
@@ -86,20 +94,21 @@ export function connect(
         const { memberEvents, acknowledgeDeliveries: answer } = payload?.data ?? {};
         if (memberEvents !== undefined && memberEvents !== null) {
           const reaction = events.onEvent(memberEvents);
-          const variables = { ids: [memberEvents.delivery.id] };
           if (reaction === 'dies') socket.terminate();
-          else if (reaction === 'acknowledges' && memberEvents.delivery.ackRequired)
-            send({ id: String(++operation), type: 'subscribe', payload: { query: acknowledge, variables } });
+          else if (reaction === 'acknowledges' && memberEvents.delivery.ackRequired) close([memberEvents.delivery.id]);
         } else if (answer !== undefined && answer !== null)
           events.onAcknowledged([...answer.acknowledged, ...answer.alreadyAcknowledged]);
-        else if (error !== undefined && error !== 'UNAVAILABLE') {
-          // Of the subscription: an acknowledgement can only be unavailable, and the event comes again.
+        else if (error === 'UNAVAILABLE') {
+          // Of an acknowledgement, as its `retry` says: it may have been done all the same, and then the event does not come again.
+          const ids = closing.get(id);
+          if (ids !== undefined) again.add(setTimeout(() => close(ids), askAgainMs));
+        } else if (error !== undefined) {
           code = error;
           socket.close();
         }
       } else if (type === 'complete') {
-        const { id } = JSON.parse(data.toString()) as Message;
         if (id === '1') socket.close();
+        closing.delete(id);
       }
     });
   });

@@ -9,8 +9,12 @@ export interface Mishap {
   readonly happen: () => Promise<void>;
 }
 
-/** What may go wrong with a fleet at any time. The first gateway and the first bridge are never killed, so that what they hold can be compared. */
-export function mishapsOf(fleet: Fleet, random: () => number): readonly Mishap[] {
+/**
+ * What may go wrong with a fleet at any time. `random` chooses what and for how long and is asked by nothing else, so that a seed repeats it;
+ * `noise` is asked as often as the network likes. The first gateway and the first bridge are never killed, so that what they hold can
+ * be compared.
+ */
+export function mishapsOf(fleet: Fleet, random: () => number, noise: () => number): readonly Mishap[] {
   const between = (least: number, most: number) => least + Math.floor(random() * (most - least));
   const oneOf = <T>(items: readonly T[]): T => {
     const item = items[Math.floor(random() * items.length)];
@@ -82,7 +86,7 @@ export function mishapsOf(fleet: Fleet, random: () => number): readonly Mishap[]
     ),
     link('a link to Redis swallows everything', 'redis', { do: 'blackhole' }, 8_000),
     link('a link to Redis is cut', 'redis', { do: 'reset' }, 4_000),
-    link('doorbells are lost', 'redis', { do: 'drop-pushes', share: 0.3, random }, 10_000),
+    link('doorbells are lost', 'redis', { do: 'drop-pushes', share: 0.3, random: noise }, 10_000),
     link('connections of clients are cut', 'door', { do: 'reset' }, 3_000),
     link('connections of clients are dead', 'door', { do: 'half-open' }, 8_000),
     link('connections of clients are slow', 'door', { do: 'slow', bytesPerSecond: 20_000 }, 8_000),

@@ -53,7 +53,12 @@ export async function startProxy(
   };
   const forward = (from: Socket, to: Socket, change: (chunk: Buffer) => Buffer) => {
     from.on('data', (chunk: Buffer) => {
-      if (mode.do === 'blackhole' || mode.do === 'half-open') return void from.pause();
+      if (mode.do === 'blackhole' || mode.do === 'half-open') {
+        from.pause();
+        // A stall delays bytes or ends a connection; TCP never leaves some out of the middle.
+        from.unshift(chunk);
+        return;
+      }
       const passed = change(chunk);
       if (passed.length === 0 || to.write(passed)) {
         if (mode.do === 'slow') rest(from, (chunk.length / mode.bytesPerSecond) * 1_000);

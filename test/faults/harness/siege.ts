@@ -60,6 +60,7 @@ export function siege(sentence: string, { fleet: fleetOptions, growth = 96, atta
           }
           const ended = Date.now();
           const { growth: grown, longestTurn, cpu } = await vitals.stop();
+          expect(grown, 'MiB of growth').toBeLessThan(growth);
           await load.produce(50);
           await load.settle(30_000);
           const [before, during] = [p99(load, calm, began - 1), p99(load, began, ended)];
@@ -70,7 +71,6 @@ export function siege(sentence: string, { fleet: fleetOptions, growth = 96, atta
           const history = { ...(await load.finish()), allowed: {} };
           expect(check(history), `FAULT_SEED=${seed}`).toEqual([]);
           expect(load.resumedAfter, 'cut off: the others').toEqual([]);
-          expect(grown, 'MiB of growth').toBeLessThan(growth);
           expect(during, 'p99 of the others, ms').toBeLessThan(before + unmoved);
           return { events: history.produced.length, copies: history.deliveries.length, worstGap: worstGap(history) };
         } finally {
