@@ -83,9 +83,16 @@ export function FrozenNotice({ faults }: { readonly faults: Faults }) {
   const now = useNow();
   if (frozenUntil === null) return null;
   return (
-    <div className="frozen" role="status">
+    <div className="frozen">
       <Icon name="freeze" />
-      <span>This tab is frozen for {inDuration(frozenUntil - now)}.</span>
+      <p>
+        <span role="status">This tab is frozen.</span>
+        {/* Seen, not heard: nobody wants to be told every second. */}
+        <span className="quiet" aria-hidden="true">
+          {' '}
+          {inDuration(frozenUntil - now)}
+        </span>
+      </p>
       <button type="button" onClick={faults.wake}>
         Wake it now
       </button>

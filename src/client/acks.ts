@@ -1,6 +1,6 @@
 import type { Platform } from './client.ts';
 import { textsIn } from './dedupe.ts';
-import type { ClientError } from './errors.ts';
+import { ClientError } from './errors.ts';
 import { AcknowledgeDocument } from './generated.ts';
 import { asClientError, type Answer, fieldOf, type Operation } from './operation.ts';
 import { retryDelay } from './schedule.ts';
@@ -12,10 +12,17 @@ const mostAtOnce = 1_000;
 /** What is kept while there is no network; an acknowledgement that is dropped only means that its event comes again. */
 const mostWaiting = 5_000;
 
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: ClientError) => void;
+}
+
+const closed = () => new ClientError('CLOSED', 'never', 'The client was closed before the server had answered.');
+
 export interface Acks {
   /** Sends it soon, and again until it is answered. */
   add(id: string): void;
-  /** Settles when the server has answered for all of them. */
+  /** Settles when the server has answered for all of them. @throws ClientError CLOSED when stopped before */
   addAll(ids: readonly string[]): Promise<void>;
   /** What an earlier client could not send. */
   restore(text: string | null): void;
@@ -40,7 +47,7 @@ export function createAcks({
   readonly onAnswered: (ids: readonly string[]) => void;
   readonly onError: (error: ClientError) => void;
 }): Acks {
-  const waiting = new Map<string, (() => void)[]>();
+  const waiting = new Map<string, Waiter[]>();
   let timer: unknown;
   let scheduled = false;
   let sending = false;
@@ -59,7 +66,7 @@ export function createAcks({
     for (const id of ids) {
       const settle = waiting.get(id) ?? [];
       waiting.delete(id);
-      for (const resolve of settle) resolve();
+      for (const { resolve } of settle) resolve();
     }
   };
   const send = async () => {
@@ -87,7 +94,7 @@ export function createAcks({
     }
     if (waiting.size > 0) schedule(delay);
   };
-  const add = (id: string, settle?: () => void) => {
+  const add = (id: string, settle?: Waiter) => {
     const settles = waiting.get(id) ?? [];
     if (settle !== undefined) settles.push(settle);
     waiting.set(id, settles);
@@ -101,7 +108,8 @@ export function createAcks({
   return {
     add,
     async addAll(ids) {
-      await Promise.all(ids.map((id) => new Promise<void>((resolve) => add(id, resolve))));
+      if (stopped) throw closed();
+      await Promise.all(ids.map((id) => new Promise<void>((resolve, reject) => add(id, { resolve, reject }))));
     },
     restore(text) {
       for (const id of textsIn(text)) add(id);
@@ -116,6 +124,7 @@ export function createAcks({
     stop() {
       stopped = true;
       clearTimeout(timer);
+      for (const settles of waiting.values()) for (const { reject } of settles.splice(0)) reject(closed());
     },
   };
 }

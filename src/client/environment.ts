@@ -1,8 +1,11 @@
 import type { EnvironmentSignal, Platform } from './client.ts';
 
+/** `persisted`: of `pageshow`, out of the back/forward cache rather than at the first load. */
+type Listener = (event: { readonly persisted?: boolean }) => void;
+
 interface Target {
-  addEventListener?(type: string, listener: () => void): void;
-  removeEventListener?(type: string, listener: () => void): void;
+  addEventListener?(type: string, listener: Listener): void;
+  removeEventListener?(type: string, listener: Listener): void;
 }
 
 /** A page's own view; React Native and Node have none of it, and say nothing (an app calls `wake` there). */
@@ -16,7 +19,7 @@ function watchPage(tell: (signal: EnvironmentSignal) => void): () => void {
   const page = globalThis as Page; // each part is looked at before it is used
   const { document } = page;
   const removals: (() => void)[] = [];
-  const on = (target: Target | undefined, type: string, listener: () => void) => {
+  const on = (target: Target | undefined, type: string, listener: Listener) => {
     if (target?.addEventListener === undefined) return;
     target.addEventListener(type, listener);
     removals.push(() => target.removeEventListener?.(type, listener));
@@ -27,7 +30,9 @@ function watchPage(tell: (signal: EnvironmentSignal) => void): () => void {
     on(page, 'offline', () => tell('offline'));
     on(document, 'visibilitychange', visibility);
     on(document, 'resume', () => tell('resume')); // after the browser had frozen the page
-    on(page, 'pageshow', () => tell('resume')); // out of the back/forward cache
+    on(page, 'pageshow', ({ persisted }) => {
+      if (persisted === true) tell('resume');
+    });
     if (page.navigator?.onLine === false) tell('offline');
     if (document.visibilityState === 'hidden') tell('hidden');
   }

@@ -9,12 +9,16 @@ export function slower(waitMs: number): number {
   return Math.min(waitMs * growth, slowestMs);
 }
 
+/** What doubling may reach while push has not been away for long, ms. */
+const soonMs = 4_000;
+
 /**
  * How long to wait before the next try to connect, ms, counted from the start of the last one: full jitter, so that the clients of a
  * server that died do not come back as one.
  *
- * The bound is an eighth of how long push has been away, 1 s at least and 30 s at most: who was gone for 30 s is back within 4 s of the
- * end of the trouble, which counting tries would not give. A server that says that it has too much to do is asked by doubling instead.
+ * The bound doubles from 1 s to 30 s, but does not run ahead of a sixth of the time that push has been away: who was gone for 30 s is back
+ * within 5 s of the end of the trouble, and a trouble of a minute costs some 25 tries, of an hour some 180. A server that says that it
+ * has too much to do is spared this impatience.
  *
  * @param random in [0, 1)
  */
@@ -30,8 +34,9 @@ export function reconnectDelay({
   readonly overloaded: boolean;
   readonly random: number;
 }): number {
-  const bound = overloaded ? 1_000 * 2 ** Math.min(attempt, 5) : Math.max(awayMs, 0) / 8;
-  return Math.round(random * Math.min(Math.max(bound, 1_000), slowestMs));
+  const doubled = 1_000 * 2 ** Math.min(Math.max(attempt - 1, 0), 5);
+  const patience = overloaded ? slowestMs : Math.max(soonMs, awayMs / 6);
+  return Math.round(random * Math.min(doubled, patience, slowestMs));
 }
 
 /** Full jitter by doubling, for everything that is repeated until it is answered: acknowledgements, a stream that the server ended. */

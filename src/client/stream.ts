@@ -78,6 +78,8 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   /** Answers to what was asked in an earlier one are of no use. */
   let era = 0;
   let told: string | null = null;
+  /** Queries in a row that found what push should have brought. */
+  let overtaken = 0;
   let mode: Mode = 'waiting';
   let push: PushConnection | null = null;
   let unsubscribe: (() => void) | null = null;
@@ -164,6 +166,7 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
             take(event as Event, 'push', false); // the shape that the document asks for
             subscribeAttempts = 0;
             waitMs = 0;
+            overtaken = 0;
             told = null;
           } else failure = errorOf(errors);
           schedule();
@@ -223,6 +226,14 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
     }
   };
 
+  /** Once can be a race; twice, the subscription is not what it seems, whatever the connection says. */
+  const onOvertaken = () => {
+    parts.onPushSilent();
+    if (++overtaken < 2) return;
+    overtaken = 0;
+    connect(push);
+  };
+
   const pollOnce = async (): Promise<'answered' | 'failed'> => {
     if (source.query === null) return 'answered';
     polling = true;
@@ -232,7 +243,7 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
       const news = await pages(source.query);
       if (asked !== era) return 'failed';
       told = null;
-      if (news && unsubscribe !== null) parts.onPushSilent();
+      if (news && unsubscribe !== null) onOvertaken();
       if (news) waitMs = 0;
       return 'answered';
     } catch (thrown) {

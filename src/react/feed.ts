@@ -48,7 +48,7 @@ export function createFeedStore<Event extends Delivered>(
     for (const listener of listeners) listener();
   };
   const onEvent = (event: Event) => {
-    if (feed.events.some(({ delivery }) => delivery.id === event.delivery.id)) return; // another view failed to handle it
+    if (feed.events.some(({ delivery }) => delivery.id === event.delivery.id)) return; // shown before, and not acknowledged yet
     const others = feed.events.filter(({ channel, delivery }) => delivery.ackRequired || channel !== event.channel);
     set({ events: [...others, event].slice(-mostEvents), latest: event });
   };

@@ -186,6 +186,32 @@ describe('while push works', () => {
   });
 });
 
+test('a subscription that is dead on a connection that lives is noticed by what the queries find, and opened again', async () => {
+  await world.stop();
+  let subscriptions = 0;
+  world = await startWorld({
+    edge: {
+      around: (delivery) => ({
+        ...delivery,
+        subscribe: (request) => (++subscriptions === 1 ? never() : delivery.subscribe(request)),
+      }),
+    },
+  });
+  const device = world.device();
+  device.listen();
+  await reach(device, 'push');
+  for (const round of [1, 2]) {
+    await world.send('call.ready', { callId: `call-${String(round)}` });
+    device.client.wake();
+    await world.until(() => device.handed.length === round, 'found by a query');
+  }
+  await world.until(() => subscriptions === 2, 'subscribed again');
+  await world.pass(500);
+  await world.send('call.join');
+  await world.until(() => device.handed.length === 3, 'pushed', 3_000);
+  expect(device.handed.map(({ path }) => path)).toEqual(['poll', 'poll', 'push']);
+});
+
 describe('what the device says', () => {
   test('offline stops everything, and online is back at once', async () => {
     const device = world.device();
@@ -276,6 +302,17 @@ describe('what the device says', () => {
     expect(() => device.listen()).toThrow('closed');
   });
 });
+
+/** A subscription that stays open and says nothing. */
+function never<T>(): AsyncIterableIterator<T> {
+  return {
+    next: () => new Promise(() => undefined),
+    return: () => Promise.resolve({ done: true, value: undefined }),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
 
 const gaps = (times: readonly number[]) => times.slice(1).map((time, index) => (time - (times[index] ?? 0)) / 1_000);
 

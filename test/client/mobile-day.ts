@@ -1,4 +1,4 @@
-import type { ClientOptions, Status } from '../../src/client/index.ts';
+import { createClient, type Status, type Trace } from '../../src/client/index.ts';
 import { eventTypes } from '../../src/event/catalogue.ts';
 import { createRandom } from '../faults/harness/random.ts';
 import { startWorld, type World } from './world.ts';
@@ -14,6 +14,8 @@ export interface Verdict {
   readonly unacknowledged: number;
   /** Copies that came again and were dropped. */
   readonly repeated: number;
+  /** Among them, those that were acknowledged long before: only a cursor that is not the newest brings them. */
+  readonly needless: number;
   readonly polled: number;
   /** From the end of each trouble until events were pushed again, worst and median, ms. */
   readonly backToPushMs: {
@@ -59,21 +61,21 @@ const faults: readonly Fault[] = [
 
 /**
  * A day of drops, half-open sockets, captive portals, 502s, clock jumps, naps, server restarts and tokens that end, while events come in.
- * @param breakIt puts a broken client in the place of ours: what the verdict must then notice
+ * @param library in the place of ours: what the verdict must then notice
  */
 export async function mobileDay(
   seed: number,
-  breakIt: (options: Partial<ClientOptions>) => Partial<ClientOptions> = (options) => options,
-) {
+  { library = createClient, forMs = dayMs }: { readonly library?: typeof createClient; readonly forMs?: number } = {},
+): Promise<Verdict> {
   const random = createRandom(seed);
   const between = (least: number, most: number) => least + random() * (most - least);
-  const world = await startWorld({ random });
+  const world = await startWorld({ random, library });
   const story: string[] = [];
   const tellStory = ({ state, transport, attempt, reason }: Status) => {
     story.push(`${new Date().toISOString().slice(14, 23)} ${state} ${transport ?? '-'} ${String(attempt)} ${reason ?? ''}`);
     if (story.length > 30) story.shift();
   };
-  const phone = world.device(breakIt({ onStatus: tellStory }));
+  const phone = world.device({ onStatus: tellStory });
   phone.tokens.ttlSeconds = 120;
   const counts: Record<string, number> = {};
   const back: Recovery[] = [];
@@ -124,7 +126,7 @@ export async function mobileDay(
     phone.listen();
     await world.until(isPushed, 'the first push');
     const startedAt = Date.now();
-    while (Date.now() - startedAt < dayMs) {
+    while (Date.now() - startedAt < forMs) {
       await live(between(5_000, 60_000));
       const other = events[Math.floor(random() * events.length)];
       let after = '';
@@ -170,6 +172,7 @@ export async function mobileDay(
       outOfOrder,
       unacknowledged: await world.pending(),
       repeated: phone.count('repeated'),
+      needless: needlessIn(phone.traces),
       polled: phone.handed.filter(({ path }) => path === 'poll').length,
       backToPushMs: {
         worst: sorted.at(-1) ?? { after: '', ms: 0 },
@@ -183,4 +186,16 @@ export async function mobileDay(
   } finally {
     await world.stop();
   }
+}
+
+/** Copies that came although their event had been acknowledged for longer than any answer can take. */
+function needlessIn(traces: readonly Trace[]): number {
+  const acknowledgedAt = new Map<string, number>();
+  let needless = 0;
+  for (const [index, { kind, id }] of traces.entries()) {
+    if (kind === 'acknowledged' && !acknowledgedAt.has(id)) acknowledgedAt.set(id, index);
+    // Counted in steps of the story, not by its clock, which jumps.
+    if (kind === 'repeated' && index - (acknowledgedAt.get(id) ?? index) > 60) needless++;
+  }
+  return needless;
 }

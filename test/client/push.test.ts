@@ -187,6 +187,18 @@ describe('an app that is connected', () => {
   });
 });
 
+test('who waits for an acknowledgement is told when the client is closed before it is answered', async () => {
+  const device = world.device();
+  device.listen();
+  await pushed(device);
+  world.proxy.set({ do: 'blackhole' });
+  const waiting = device.client.acknowledge(['some-id']).catch((error: unknown) => error);
+  await world.pass(500);
+  await device.leave();
+  expect(await waiting).toMatchObject({ code: 'CLOSED' });
+  await expect(device.client.acknowledge(['some-id'])).rejects.toMatchObject({ code: 'CLOSED' });
+});
+
 describe('what outlives a page', () => {
   test('after a reload nothing is shown again, though its acknowledgement never left', async () => {
     const storage = memoryStorage();

@@ -56,7 +56,13 @@ const silent: Logger = {
 export async function startWorld({
   random = Math.random,
   edge: edgeOptions = {},
-}: { random?: () => number; edge?: EdgeOptions } = {}) {
+  library = createClient,
+}: {
+  random?: () => number;
+  edge?: EdgeOptions;
+  /** In the place of ours, to see that a test notices. */
+  library?: typeof createClient;
+} = {}) {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] });
   let log: EventLog = createMemoryLog();
   const member = 'm-1';
@@ -139,7 +145,7 @@ export async function startWorld({
     const errors: ClientError[] = [];
     const tokens = { asked: 0, ttlSeconds: 3_600 };
     const { handle = () => undefined, storage = memoryStorage(), tab = '', ...rest } = options;
-    const client = createClient({
+    const client = library({
       url: `http://127.0.0.1:${String(proxy.port)}/graphql`,
       token: () => {
         tokens.asked++;

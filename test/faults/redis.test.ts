@@ -8,6 +8,8 @@ import { forgetsFailedAppends, startsWithTheLatest, takesAnyPolicy, trustsTheDoo
 fault('Redis killed again and again, with its append-only file, loses nothing and resets nobody', {
   row: 9,
   quick: true,
+  // `appendfsync everysec` holds writes back for up to two seconds while a sync takes its time: acknowledgements may be lost with the process.
+  allowed: { resurrection: true },
   control: { mutants: [forgetsFailedAppends], finds: ['lost'] },
   timeoutMs: 300_000,
   async run({ fleet, load, random, note }) {
@@ -89,14 +91,20 @@ const keys = createKeys('lifeline', 128);
 
 fault('a gateway too slow for its doorbells is cut off by Redis, and reads what it missed', {
   row: 17,
-  fleet: { redis: { own: true, args: ['--client-output-buffer-limit', 'pubsub 64kb 64kb 1'] } },
+  fleet: { redis: { own: true, args: ['--client-output-buffer-limit', 'pubsub 2mb 2mb 1'] } },
   load: { eventsPerSecond: 100 },
   control: { mutants: [trustsTheDoorbell], finds: ['false-recovered'] },
   async run({ fleet, load, note }) {
     await load.produce(200);
+    const listeners = async () => {
+      const list = String(await fleet.redis.command('CLIENT', 'LIST', 'TYPE', 'PUBSUB'));
+      return [...list.matchAll(/^id=(\d+)/gm)].map(([, id]) => id);
+    };
+    const before = await listeners();
+    // Redis 7.0 does not count whom it cuts off; a connection never comes back under its id.
     const cutOff = async () => {
-      const stats = String(await fleet.redis.command('INFO', 'stats'));
-      return Number(/client_output_buffer_limit_disconnections:(\d+)/.exec(stats)?.[1] ?? 0);
+      const now = await listeners();
+      return before.some((id) => !now.includes(id));
     };
     const [slow] = fleet.gateways;
     slow?.redis.set({ do: 'slow', bytesPerSecond: 50_000 });
@@ -105,9 +113,10 @@ fault('a gateway too slow for its doorbells is cut off by Redis, and reads what 
       Promise.all(
         Array.from({ length: 6 }, (_, nth) => fleet.redis.command('PUBLISH', keys.bell(`m-${nth}`), 'x'.repeat(100_000))),
       );
-    await eventually(async () => (await cutOff()) > 0 || crowd().then(() => false), { what: 'Redis to cut it off' });
+    let rounds = 0;
+    await eventually(async () => (await cutOff()) || crowd().then(() => ++rounds < 0), { what: 'Redis to cut it off' });
     await load.produce(200);
-    note(`cut off ${await cutOff()} times`);
+    note(`cut off after ${(0.6 * rounds).toFixed(1)} MB of rings`);
     slow?.redis.set({ do: 'pass' });
     await load.produce(200);
     await fleet.ready();

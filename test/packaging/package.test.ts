@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,18 @@ describe('the package', () => {
   let files: readonly string[];
 
   beforeAll(() => {
-    for (const name of ['package.json', 'tsconfig.json', 'src', 'schema', 'bin', 'LICENSE', 'README.md', 'test/auth']) {
+    for (const name of [
+      'package.json',
+      'tsconfig.json',
+      'src',
+      'demo',
+      'clients',
+      'schema',
+      'bin',
+      'LICENSE',
+      'README.md',
+      'test/auth',
+    ]) {
       if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
@@ -33,7 +44,15 @@ describe('the package', () => {
 
   test('holds the launcher, the schema, the licence and all of the build', () => {
     expect(files).toEqual(
-      expect.arrayContaining(['LICENSE', 'bin/lifeline.cjs', 'dist/main.js', 'package.json', 'schema/schema.graphql']),
+      expect.arrayContaining([
+        'LICENSE',
+        'bin/lifeline.cjs',
+        'clients/operations/coverage.graphql',
+        'dist/main.js',
+        'dist/page/index.html',
+        'package.json',
+        'schema/schema.graphql',
+      ]),
     );
     for (const source of globSync('**/*.ts', { cwd: join(root, 'src') }))
       expect(files).toContain(`dist/${source.replace(/\.ts$/, '.js')}`);
@@ -42,7 +61,48 @@ describe('the package', () => {
   });
 
   test('holds neither source nor tests', () => {
-    expect(files.filter((path) => /^(src|test|bench|scripts|node_modules)\/|\.ts$/.test(path))).toEqual([]);
+    expect(files.filter((path) => /^(src|test|bench|scripts|node_modules)\/|(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  });
+
+  test('gives apps the client, the Apollo link and the React hooks, each with its types', () => {
+    const app = join(folder, 'app');
+    mkdirSync(join(app, 'node_modules'), { recursive: true });
+    symlinkSync(folder, join(app, 'node_modules/lifeline'));
+    writeFileSync(join(app, 'package.json'), '{ "type": "module" }');
+    writeFileSync(
+      join(app, 'app.ts'),
+      `import { createLifelineLink } from 'lifeline/apollo';
+       import { createClient } from 'lifeline/client';
+       import { useCoverageUpdates } from 'lifeline/react';
+       const client = createClient({ url: 'https://lifeline.example/graphql', token: () => 'token' });
+       for await (const { workflowId } of client.coverageUpdates({ accountId: 'A123' })) workflowId satisfies string;
+       // @ts-expect-error the payload is typed
+       for await (const { nonsense } of client.coverageUpdates({ accountId: 'A123' })) nonsense;
+       export const parts = [createLifelineLink({ client }), useCoverageUpdates];`,
+    );
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    const options = [
+      '--noEmit',
+      '--ignoreConfig',
+      '--strict',
+      '--skipLibCheck',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022,dom',
+      '--types',
+      '',
+    ];
+    const checked = spawnSync(tsc, [...options, 'app.ts'], { cwd: app, encoding: 'utf8' });
+    expect(checked).toMatchObject({ status: 0, stdout: '' });
+    const names = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', `for (const name of ['client', 'apollo', 'react']) await import('lifeline/' + name)`],
+      { cwd: app, encoding: 'utf8' },
+    );
+    expect(names).toMatchObject({ status: 0, stderr: '' });
   });
 
   test('runs from its build, through the launcher', () => {

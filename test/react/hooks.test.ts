@@ -132,12 +132,28 @@ describe('useCoverageUpdates', () => {
     expect(errors).toEqual(['HANDLER']);
   });
 
-  test('by hand, what is shown stays pending until the app says so', async () => {
-    const { result } = renderHook(() => useCoverageUpdates({ accountId: 'A123' }, { acknowledge: 'manual' }), { wrapper: within });
+  test('by hand, what is shown stays pending until the app says so, and is not shown again to who comes back', async () => {
+    const handled: string[] = [];
+    const view = () =>
+      renderHook(
+        () =>
+          useCoverageUpdates(
+            { accountId: 'A123' },
+            { acknowledge: 'manual', onEvent: ({ workflowId }) => void handled.push(workflowId) },
+          ),
+        { wrapper: within },
+      );
+    const first = view();
     await member.send('rte.completed', 'wf-1');
-    const latest = await eventually(() => result.current.latest);
+    await eventually(() => handled.length === 1);
     expect(await member.pending()).toBe(1);
-    await client.acknowledge([latest.delivery.id]);
+    first.unmount();
+    await eventually(async () => (await active()) === 0);
+    const { result } = view();
+    await eventually(() => handled.length === 2, { what: 'it to come again' });
+    expect(result.current.events).toHaveLength(1);
+    const { latest } = result.current;
+    await client.acknowledge([latest?.delivery.id ?? '']);
     expect(await member.pending()).toBe(0);
   });
 
