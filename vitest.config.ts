@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   // graphql 16 ships twice, and Vite would give our code index.mjs while the libraries load index.js as Node does: two realms, and
@@ -6,6 +6,8 @@ export default defineConfig({
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     include: ['test/**/*.test.ts'],
+    // Faults none of which is quick: `npm run faults` has them.
+    exclude: [...configDefaults.exclude, 'test/**/*.long.test.ts'],
     globalSetup: ['test/support/redis-installed.ts', 'test/support/kafka-global.ts'],
     setupFiles: ['test/support/warnings.ts'],
     pool: 'forks',

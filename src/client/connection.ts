@@ -127,7 +127,11 @@ export function createConnection(parts: ConnectionParts): Connection {
     if (!current()) return;
     const kind = health.next(elapsed());
     if (kind === null) return signal('exhausted'); // nothing pushes: polling it is
-    open(kind, token, mine);
+    try {
+      open(kind, token, mine);
+    } catch (error) {
+      failed({ reason: `${kind}: ${String(error)}`, unauthenticated: false, overloaded: false }, kind); // e.g. there is no WebSocket here
+    }
   };
 
   const open = (kind: PushKind, token: string, mine: number) => {

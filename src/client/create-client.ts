@@ -5,19 +5,9 @@ import { createHandled } from './dedupe.ts';
 import { platformOf } from './environment.ts';
 import { ClientError } from './errors.ts';
 import { type EventFacts, factsOf } from './event.ts';
-import {
-  AskSessionDocument,
-  AskVideoVisitDocument,
-  PollCoverageUpdatesDocument,
-  PollMemberEventsDocument,
-  PollVideoVisitEventsDocument,
-  PushCoverageUpdatesDocument,
-  PushMemberEventsDocument,
-  PushVideoVisitEventsDocument,
-  RefreshSessionDocument,
-  type AskSessionQuery,
-} from './generated.ts';
-import type { CoverageUpdate, MemberEvent, VideoVisit, VideoVisitEvent } from './documents.ts';
+import { AskSessionDocument, AskVideoVisitDocument, RefreshSessionDocument, type AskSessionQuery } from './generated.ts';
+import type { VideoVisit } from './documents.ts';
+import { fields } from './fields.ts';
 import { createHealth } from './health.ts';
 import { createHttp } from './http.ts';
 import { createMemory } from './memory.ts';
@@ -270,36 +260,9 @@ export function createClient(options: ClientOptions): LifelineClient {
   };
 
   const client: LifelineClient = {
-    coverageUpdates: (variables, streamOptions) =>
-      open<CoverageUpdate>(
-        {
-          subscription: PushCoverageUpdatesDocument.toString(),
-          query: PollCoverageUpdatesDocument.toString(),
-          field: 'coverageUpdates',
-          variables,
-        },
-        streamOptions,
-      ),
-    videoVisitEvents: (variables = {}, streamOptions) =>
-      open<VideoVisitEvent>(
-        {
-          subscription: PushVideoVisitEventsDocument.toString(),
-          query: PollVideoVisitEventsDocument.toString(),
-          field: 'videoVisitEvents',
-          variables,
-        },
-        streamOptions,
-      ),
-    memberEvents: (variables, streamOptions) =>
-      open<MemberEvent>(
-        {
-          subscription: PushMemberEventsDocument.toString(),
-          query: PollMemberEventsDocument.toString(),
-          field: 'memberEvents',
-          variables,
-        },
-        streamOptions,
-      ),
+    coverageUpdates: (variables, streamOptions) => open(fields.coverageUpdates(variables), streamOptions),
+    videoVisitEvents: (variables, streamOptions) => open(fields.videoVisitEvents(variables), streamOptions),
+    memberEvents: (variables, streamOptions) => open(fields.memberEvents(variables), streamOptions),
     stream: open,
     waitForCoverage: (workflowId, waitOptions) =>
       waitForCoverage({ open, ask, platform, tokens, ending: ending.signal }, workflowId, waitOptions),

@@ -43,5 +43,3 @@ export function createStatus(initial: Status, onListenerError: (error: unknown) 
     },
   };
 }
-
-export type StatusHolder = ReturnType<typeof createStatus>;

@@ -1,9 +1,10 @@
 import type { Platform, Trace } from './client.ts';
 import type { Handled } from './dedupe.ts';
 import { type ClientError, errorOf } from './errors.ts';
-import { endedCall, type EventFacts, isTerminal } from './event.ts';
+import { endedCall, type EventFacts } from './event.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { asClientError, type Answer, fieldOf, type Operation } from './operation.ts';
+import { createOutstanding } from './outstanding.ts';
 import { createPosition } from './position.ts';
 import type { PushConnection } from './push.ts';
 import { retryDelay, safetyPollMs, slower, slowestMs } from './schedule.ts';
@@ -61,8 +62,6 @@ export interface Stream<Event> {
 /** Handlers that are behind by more than this are not brought more by queries; the server itself stops pushing at 32. */
 const mostOpen = 64;
 const pollWhenUnknownMs = 2_000;
-/** Channels whose end is awaited; the oldest is given up above. */
-const mostOutstanding = 256;
 
 export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   const { source, platform, ask } = parts;
@@ -70,7 +69,7 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   const after = source.variables['after'];
   const start = typeof after === 'string' ? after : null;
   let position = createPosition(start);
-  const outstanding = new Set<string>();
+  const outstanding = createOutstanding();
   const timers = new Set<unknown>();
   const abort = new AbortController();
 
@@ -86,10 +85,10 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   let subscribeAttempts = 0;
   let polling = false;
   let pollAgain = false;
+  let lostInRow = 0;
   let baseMs = pollWhenUnknownMs;
   let waitMs = 0;
   let lastSignAt = elapsed();
-  let ended = false; // the last thing known is an end, and nothing is outstanding
   let pollTimer: unknown;
   let dueAtLast: number | null = null;
   let nextPollAt: number | null = null;
@@ -110,22 +109,14 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   // ---- what came
 
   const follow = (facts: EventFacts) => {
-    const { type, channel } = facts;
-    if (type === null || channel === null) return;
-    outstanding.delete(channel);
-    if (!isTerminal(type)) {
-      outstanding.add(channel);
-      for (const oldest of outstanding) if (outstanding.size > mostOutstanding) outstanding.delete(oldest);
-    }
-    ended = outstanding.size === 0;
+    outstanding.saw(facts);
     const callId = endedCall(facts);
-    if (callId !== null) void verify(callId, channel);
+    if (callId !== null && facts.channel !== null) void verify(callId, facts.channel);
   };
   const verify = async (callId: string, channel: string) => {
     try {
       if (await parts.verifyEnded(callId)) return;
-      outstanding.add(channel); // the call is not over for the server: keep asking
-      ended = false;
+      outstanding.reopen(channel); // the call is not over for the server: keep asking
       schedule();
     } catch {
       // Not answered: `call.ended` itself came from the same log.
@@ -155,7 +146,7 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
     if (stopped || push === null || unsubscribe !== null) return;
     const connection = push;
     let failure: ClientError | null = null;
-    const { cursor } = position;
+    const { cursor, given } = position;
     unsubscribe = connection.subscribe(
       { query: source.subscription, variables: { ...source.variables, after: cursor } },
       {
@@ -168,13 +159,14 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
             waitMs = 0;
             overtaken = 0;
             told = null;
+            failure = null;
           } else failure = errorOf(errors);
           schedule();
         },
         complete() {
           unsubscribe = null;
           schedule();
-          onEnded(failure);
+          onEnded(failure, cursor !== null && !given);
         },
       },
     );
@@ -182,17 +174,17 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   };
   const subscribeLater = () => later(retryDelay(subscribeAttempts++, random()), subscribe);
 
-  const onEnded = (error: ClientError | null) => {
+  const onEnded = (error: ClientError | null, withOurCursor: boolean) => {
     if (stopped) return;
     if (error === null) return subscribeLater();
-    if (isLostCursor(error)) return void resync();
+    if (isLostCursor(error, withOurCursor)) return void resync();
     if (error.retry === 'after-refresh') parts.onUnauthenticated();
     else tell(error);
     if (error.retry !== 'never') subscribeLater();
   };
   /** A log that was lost, or a secret that was changed: where our own cursor is refused, the server's memory is shorter than ours. */
-  const isLostCursor = ({ code, retry }: ClientError) =>
-    retry === 'after-resync' || (code === 'BAD_USER_INPUT' && position.cursor !== null && !position.given);
+  const isLostCursor = ({ code, retry }: ClientError, withOurCursor: boolean) =>
+    retry === 'after-resync' || (code === 'BAD_USER_INPUT' && withOurCursor);
 
   const resync = async () => {
     position.lost();
@@ -238,19 +230,23 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
     if (source.query === null) return 'answered';
     polling = true;
     setDue(null);
+    const asked = era;
+    const ours = () => position.cursor !== null && !position.given;
+    const withOurCursor = ours();
     try {
-      const asked = era;
       const news = await pages(source.query);
       if (asked !== era) return 'failed';
       told = null;
+      lostInRow = 0;
       if (news && unsubscribe !== null) onOvertaken();
       if (news) waitMs = 0;
       return 'answered';
     } catch (thrown) {
-      if (stopped) return 'failed';
+      if (asked !== era) return 'failed';
       const error = asClientError(thrown);
-      if (isLostCursor(error)) {
+      if (isLostCursor(error, withOurCursor || ours())) {
         position.lost();
+        lostInRow++;
         pollAgain = true;
       } else if (error.retry === 'after-refresh') parts.onUnauthenticated();
       else tell(error);
@@ -260,7 +256,7 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
       lastSignAt = elapsed();
       if (pollAgain && !stopped) {
         pollAgain = false;
-        later(retryDelay(0, random()), poll);
+        later(retryDelay(lostInRow, random()), poll);
       }
       schedule();
     }
@@ -284,9 +280,9 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   const dueAt = (): number | null => {
     if (stopped || source.query === null || mode === 'rest') return null;
     if (intake.open >= mostOpen) return elapsed() + safetyPollMs;
-    if (mode === 'poll') return lastSignAt + (ended ? slowestMs : currentWait());
+    if (mode === 'poll') return lastSignAt + (outstanding.over ? slowestMs : currentWait());
     // Pushed, or about to be: only what is known to have more to come is asked for.
-    return outstanding.size === 0 ? null : lastSignAt + currentWait();
+    return !outstanding.any ? null : lastSignAt + currentWait();
   };
   const setDue = (at: number | null) => {
     clearTimeout(pollTimer);
@@ -329,7 +325,6 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
       setMode('rest');
       position = createPosition(start);
       outstanding.clear();
-      ended = false;
     },
     get nextPollAt() {
       return nextPollAt;

@@ -63,9 +63,20 @@ export function createWebSocketTransport(
       listener.onSignOfLife();
     };
 
+    // A page that may not connect (mixed content, its policy) throws in the constructor, which the stock client would not survive.
+    const guarded = new Proxy(WebSocket, {
+      construct(real, args: [string, string]) {
+        try {
+          return new real(...args);
+        } catch (error) {
+          void Promise.resolve().then(() => end({ reason: String(error) }));
+          return { readyState: 3, send: () => undefined, close: () => undefined };
+        }
+      },
+    });
     const client = createClient({
       url,
-      webSocketImpl: WebSocket,
+      webSocketImpl: guarded,
       lazy: false,
       retryAttempts: 0,
       onNonLazyError: () => undefined, // `closed` and `error` tell

@@ -12,8 +12,12 @@ const status = (device: Device) => device.client.status.get();
 const reach = (device: Device, wanted: string, withinMs = 60_000) =>
   world.until(() => status(device).state === wanted, wanted, withinMs);
 
-test('where no WebSocket opens, events are pushed over an event stream', async () => {
-  const device = world.device({ platform: { WebSocket: noWebSocket } });
+test.each([
+  ['opens', () => noWebSocket],
+  ['may even be made', () => forbiddenWebSocket],
+  ['exists', () => undefined as unknown as typeof WebSocket], // as in an old React Native or Node
+])('where no WebSocket %s, events are pushed over an event stream', async (_how, make) => {
+  const device = world.device({ platform: { WebSocket: make() } });
   device.listen();
   await world.until(() => status(device).transport === 'SSE', 'an event stream', 20_000);
   await world.send('call.accepted');
@@ -80,6 +84,12 @@ test('a stream that is closed leaves no subscription', async () => {
 const noWebSocket = class extends WebSocket {
   constructor() {
     super('ws://127.0.0.1:9', 'graphql-transport-ws'); // the discard port: refused
+  }
+};
+
+const forbiddenWebSocket = class extends WebSocket {
+  constructor() {
+    super('no address at all');
   }
 };
 

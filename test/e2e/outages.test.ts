@@ -154,6 +154,8 @@ test('a new consumer group, and one whose offsets were deleted, feed nothing twi
   const subscribed = subscribe(lifeline.wsUrl, token, member, { acknowledge: true });
   await stack.produce(numbered(member, 1, 50));
   await subscribed.take(50);
+  const acknowledged = () => lifeline.metric('lifeline_acknowledgements_total', { result: 'acknowledged' });
+  await eventually(async () => (await acknowledged()) >= 50, { what: 'the acknowledgements' });
   await lifeline.stop();
   await stack.kafka.deleteGroup(stack.groupId);
   await stack.produce(numbered(member, 51, 60));
