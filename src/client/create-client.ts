@@ -1,7 +1,7 @@
 import { createAcks } from './acks.ts';
 import type { ClientOptions, EventStream, LifelineClient, StreamOptions, StreamSource, Trace } from './client.ts';
 import { createConnection } from './connection.ts';
-import { createHandled } from './dedupe.ts';
+import { createHandled, type Handled } from './dedupe.ts';
 import { platformOf } from './environment.ts';
 import { ClientError } from './errors.ts';
 import { type EventFacts, factsOf } from './event.ts';
@@ -53,7 +53,14 @@ export function createClient(options: ClientOptions): LifelineClient {
   const tokens = createTokenSource(options.token, platform);
   const http = createHttp(options.url, platform);
   const health = createHealth();
-  const handled = createHandled();
+  const ids = createHandled();
+  const handled: Handled = {
+    ...ids,
+    add(stream, id) {
+      ids.add(stream, id);
+      memory.changed();
+    },
+  };
   const ending = new AbortController();
   let lastEventAt: number | null = null;
   let trouble = false;
@@ -78,8 +85,10 @@ export function createClient(options: ClientOptions): LifelineClient {
     await memory.load(tokens.member ?? '');
     try {
       const answer = await http.request(operation, token, signal);
+      health.reached(platform.elapsed());
       if (trouble) {
         trouble = false;
+        health.forget(); // what failed while nothing got through says nothing about transports
         connection.hurry(); // the network is good again
       }
       return answer;
@@ -238,6 +247,7 @@ export function createClient(options: ClientOptions): LifelineClient {
     platform,
     connection,
     onReturn: () => streams.each((stream) => stream.poll()),
+    onHidden: () => memory.save(),
     async probe() {
       if (streams.size === 0) return false;
       return ask(askSession, ending.signal).then(

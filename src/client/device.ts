@@ -18,12 +18,15 @@ export function watchDevice({
   platform: { setTimeout, clearTimeout, watchEnvironment },
   connection,
   onReturn,
+  onHidden,
   probe,
 }: {
   readonly platform: Platform;
   readonly connection: Connection;
   /** Something may have been missed: ask once. */
   readonly onReturn: () => void;
+  /** It may never run again: a page that is left or reloaded is hidden first. */
+  readonly onHidden: () => void;
   /** Whether Lifeline answers, whatever the device says. Never rejects. */
   readonly probe: () => Promise<boolean>;
 }): Device {
@@ -73,6 +76,7 @@ export function watchDevice({
       if (connection.state === 'offline') connection.signal('online');
       else connection.hurry();
     } else if (signal === 'hidden') {
+      onHidden();
       clearTimeout(hideTimer);
       hideTimer = setTimeout(() => {
         suspended = true;

@@ -1,6 +1,6 @@
 import type { TransportKind } from './client.ts';
 
-/** A transport that failed this often in a row does not get through this network. */
+/** A transport that failed this often in a row, while plain requests got through, does not get through this network. */
 const failuresInRow = 3;
 /** For so long it is tried last, ms. */
 const lastForMs = 10 * 60_000;
@@ -13,6 +13,8 @@ export interface Health {
   next(now: number): PushKind | null;
   failed(kind: PushKind, now: number): void;
   worked(kind: PushKind): void;
+  /** A plain request got through: a transport that does not is to blame, not the server's restart. */
+  reached(now: number): void;
   /** Another network: what was learned of the last one says nothing about it. */
   forget(): void;
 }
@@ -21,7 +23,8 @@ export type PushKind = Exclude<TransportKind, 'POLLING'>;
 
 export function createHealth(): Health {
   let order: readonly PushKind[] = ['WEBSOCKET', 'SSE'];
-  let record = new Map<PushKind, { failures: number; lastUntil: number }>();
+  let record = new Map<PushKind, { failures: number; since: number; lastUntil: number }>();
+  let reachedAt = Number.NEGATIVE_INFINITY;
   return {
     advise(kinds) {
       const polling = kinds.indexOf('POLLING');
@@ -36,11 +39,15 @@ export function createHealth(): Health {
       return [...order].sort((a, b) => failures(a) - failures(b))[0] ?? null;
     },
     failed(kind, now) {
-      const failures = (record.get(kind)?.failures ?? 0) + 1;
-      record.set(kind, { failures, lastUntil: failures >= failuresInRow ? now + lastForMs : 0 });
+      const { failures: before, since } = record.get(kind) ?? { failures: 0, since: now };
+      const failures = before + 1;
+      record.set(kind, { failures, since, lastUntil: failures >= failuresInRow && reachedAt >= since ? now + lastForMs : 0 });
     },
     worked(kind) {
       record.delete(kind);
+    },
+    reached(now) {
+      reachedAt = now;
     },
     forget() {
       record = new Map();

@@ -4,6 +4,9 @@ import type { Handled } from './dedupe.ts';
 /** A storage that does not answer, e.g. on a phone that wakes up, must not keep events from the app for longer than this, ms. */
 const loadWithinMs = 2_000;
 
+/** In a burst it is written down this often, ms: what a reload within it interrupts is shown again. */
+const burstMs = 50;
+
 interface Parts {
   readonly storage: Storage;
   readonly handled: Handled;
@@ -44,22 +47,40 @@ export function createMemory({ storage, handled, acks, after }: Parts) {
     names = own;
   };
 
+  const save = (): void => {
+    if (names === null) return;
+    const { ids, acks: waiting } = names;
+    void write(waiting, acks.toText());
+    let stored: string | null | Promise<string | null> = null;
+    try {
+      stored = storage.get(ids);
+    } catch {
+      // as above
+    }
+    // Only pages have tabs, and their storage answers at once; where it does not, nobody else writes.
+    void write(ids, handled.toText(typeof stored === 'string' ? stored : null));
+    if (stored instanceof Promise) stored.catch(() => undefined);
+  };
+  let bursting = false;
+  let changed = false;
+  const burst = async () => {
+    bursting = true;
+    do {
+      changed = false;
+      save();
+      await after(burstMs);
+    } while (changed);
+    bursting = false;
+  };
+
   return {
     /** Brings back what an earlier client of this member kept; once. */
     load: (member: string) => (loading ??= load(member)),
-    save(): void {
-      if (names === null) return;
-      const { ids, acks: waiting } = names;
-      void write(waiting, acks.toText());
-      let stored: string | null | Promise<string | null> = null;
-      try {
-        stored = storage.get(ids);
-      } catch {
-        // as above
-      }
-      // Only pages have tabs, and their storage answers at once; where it does not, nobody else writes.
-      void write(ids, handled.toText(typeof stored === 'string' ? stored : null));
-      if (stored instanceof Promise) stored.catch(() => undefined);
+    save,
+    /** Something changed: written down at once, in a burst of changes now and then. */
+    changed(): void {
+      changed = true;
+      if (!bursting) void burst(); // never rejects
     },
   };
 }

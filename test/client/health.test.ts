@@ -5,6 +5,7 @@ import { createHealth } from '../../src/client/health.ts';
 const tenMinutes = 600_000;
 const failing = (times: number) => {
   const health = createHealth();
+  health.reached(0);
   for (let time = 0; time < times; time++) health.failed('WEBSOCKET', 0);
   return health;
 };
@@ -22,6 +23,17 @@ test('two failures are bad luck, three are this network: the transport is tried 
   expect(health.next(0)).toBe('SSE');
   expect(health.next(tenMinutes - 1)).toBe('SSE');
   expect(health.next(tenMinutes)).toBe('WEBSOCKET');
+});
+
+test('while nothing gets through no transport is to blame; it is once plain requests do and it still fails', () => {
+  const health = createHealth();
+  health.reached(0);
+  for (let time = 1; time < 9; time++) health.failed('WEBSOCKET', time);
+  expect(health.next(9)).toBe('WEBSOCKET');
+  health.reached(9);
+  expect(health.next(9)).toBe('WEBSOCKET');
+  health.failed('WEBSOCKET', 10);
+  expect(health.next(10)).toBe('SSE');
 });
 
 test('once all of them fail they are tried in turns', () => {
@@ -48,6 +60,7 @@ test('what works is not last any more, and another network starts anew', () => {
 test('what stands behind polling is worse than polling', () => {
   const health = createHealth();
   health.advise(['SSE', 'POLLING', 'WEBSOCKET']);
+  health.reached(0);
   for (let time = 0; time < 3; time++) health.failed('SSE', 0);
   expect(health.next(0)).toBe('SSE');
   health.advise(['POLLING', 'WEBSOCKET']);

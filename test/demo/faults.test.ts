@@ -67,7 +67,6 @@ describe.skipIf(executable === null).concurrent('the page shows every event exac
     await tab.press('Slow the network'); // so that acknowledgements are under way when it is left
     const before = await sendAll(lifeline, tab.member, ['call.accepted', 'call.ready']);
     await tab.showsOnce(before);
-    await tab.remembered(before);
     await tab.page.goto('about:blank');
     const meanwhile = await sendAll(lifeline, tab.member, ['call.join']);
     await tab.page.goBack();

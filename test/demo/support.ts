@@ -43,8 +43,6 @@ export interface Tab {
   notes(): Promise<string[]>;
   /** Waits until each of these events was handed to the page, and holds that none was handed over twice, and that their order is kept. */
   showsOnce(ids: readonly string[], withinMs?: number): Promise<void>;
-  /** Waits until the library has written down that it handed these over. */
-  remembered(ids: readonly string[]): Promise<void>;
   /** Waits until the page says so of each. */
   acknowledged(ids: readonly string[]): Promise<void>;
 }
@@ -85,19 +83,6 @@ export async function openTab(context: BrowserContext, lifeline: Lifeline, membe
     },
     press: (button) => page.getByRole('button', { name: button }).click(),
     notes: () => page.locator('.timeline li[data-how="note"] .what').allInnerTexts(),
-    async remembered(ids) {
-      const kept = () =>
-        page.evaluate(() =>
-          Object.entries(sessionStorage)
-            .filter(([key]) => key.includes('handled'))
-            .map(([, value]) => String(value))
-            .join(),
-        );
-      await eventually(async () => kept().then((text) => ids.every((id) => text.includes(id))), {
-        what: 'written down',
-        withinMs: 30_000,
-      });
-    },
     async acknowledged(ids) {
       const said = async () => new Set((await rows()).filter(({ receipt }) => receipt === 'acknowledged').map(({ id }) => id));
       await eventually(async () => said().then((known) => ids.every((id) => known.has(id))), {
