@@ -40,6 +40,24 @@ test('the snippet for an app prints each result once and acknowledges it', async
   }
 });
 
+test('the snippet for the client library prints results, and acknowledges them', async () => {
+  const acknowledged = () => lifeline.metric('lifeline_acknowledgements_total', { result: 'acknowledged' });
+  const before = await acknowledged();
+  const [snippet = ''] = blocks('js');
+  // The package is not built here: what its subpath is built from takes its place.
+  const source = snippet.replace("'lifeline/client'", `'${new URL('../../src/client/index.ts', import.meta.url).href}'`);
+  const app = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  try {
+    await eventually(() => output.includes('COMPLETED PPO Gold 1500'), { withinMs: 40_000, what: 'a result' });
+    await eventually(async () => (await acknowledged()) > before);
+    expect(output).not.toMatch(/error/i);
+  } finally {
+    app.kill();
+  }
+});
+
 test('the event of its own is taken', async () => {
   const command = blocks('sh').find((text) => text.includes('/dev/events')) ?? '';
   const { stdout } = await promisify(execFile)('sh', ['-c', command]);
