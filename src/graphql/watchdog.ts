@@ -34,12 +34,13 @@ const deadAfterMs = 22_500;
 const sweepEveryMs = 1_000;
 
 /**
- * Grows as the kernel takes bytes. What Node handed over less what still waits moves by whole writes only, and a write can be a
- * megabyte to a slow phone; within one, libuv's queue tells, which Node's own socket timeout reads in the same undocumented place.
+ * Grows as the kernel takes bytes, and only then. Node's own `bytesWritten` counts what waits in Node as well, so that a ping behind a full
+ * buffer would look like progress, and its `writableLength` moves by whole writes, of which one can be a megabyte to a slow phone. libuv's
+ * two counters tell; Node's own socket timeout reads them in the same undocumented place.
  */
 function takenBy(socket: Socket): number {
-  const { _handle: handle } = socket as { _handle?: { readonly writeQueueSize?: number } | null }; // not in the types
-  return socket.bytesWritten - (handle?.writeQueueSize ?? socket.writableLength);
+  const { _handle: handle } = socket as { _handle?: { readonly bytesWritten: number; readonly writeQueueSize: number } | null }; // not in the types
+  return handle === null || handle === undefined ? 0 : handle.bytesWritten - handle.writeQueueSize;
 }
 
 /**

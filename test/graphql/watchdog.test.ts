@@ -76,6 +76,19 @@ describe('a socket', () => {
     expect(await reasons()).toEqual({ stalled: 1 });
   });
 
+  test('is not taken for a reader because of the pings that wait behind what it does not read', async () => {
+    far.pause();
+    await fill(1_000);
+    watchdog.watch({
+      socket: near,
+      queued: () => near.writableLength,
+      cut: () => void cuts++,
+      ping: () => void near.write('ping'),
+    });
+    pass(16);
+    expect(await reasons()).toEqual({ stalled: 1 });
+  });
+
   test('that takes its bytes, however slowly, is left alone', async () => {
     far.pause();
     await fill(1_000);

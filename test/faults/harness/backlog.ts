@@ -1,3 +1,4 @@
+import type { EventType } from '../../../src/event/catalogue.ts';
 import { exampleEvent, structuredRecord } from '../../support/events.ts';
 import { eventually } from '../../support/eventually.ts';
 import { acknowledge, type Answer, type EventNode, request } from '../../support/graphql.ts';
@@ -6,15 +7,19 @@ import type { Fleet } from './fleet.ts';
 
 const batch = 1_000;
 
-/** Produces this many events for one member, ids beginning with `prefix`, and waits until that many are pending. */
-export async function fillBacklog(fleet: Fleet, member: string, token: string, count: number, prefix = 'b'): Promise<void> {
+/** Produces this many events for one member, and waits until that many are pending. */
+export async function fillBacklog(
+  fleet: Fleet,
+  member: string,
+  token: string,
+  count: number,
+  { prefix = 'b', type = 'rte.failed' }: { readonly prefix?: string; readonly type?: EventType } = {},
+): Promise<void> {
   const kafka = kafkaTools(fleet.kafka.brokers);
   try {
     for (let at = 0; at < count; at += batch) {
       const numbers = Array.from({ length: Math.min(batch, count - at) }, (_, n) => at + n);
-      const events = numbers.map((n) =>
-        exampleEvent('rte.failed', { member, id: `${member}-${prefix}-${n}`, channelId: `w-${n}` }),
-      );
+      const events = numbers.map((n) => exampleEvent(type, { member, id: `${member}-${prefix}-${n}`, channelId: `w-${n}` }));
       await kafka.produce(fleet.topics.coverage, events.map(structuredRecord));
     }
   } finally {
