@@ -56,6 +56,7 @@ const wordy = `subscription ($channel: String!, $after: String) { memberEvents(c
 
 siege('a reader of one byte a second with ten thousand events before it is cut within 15 s, and nothing of it is lost', {
   row: 37,
+  growth: 192, // pages of a thousand, ten thousand acknowledgements, and all of it once more are in it
   control: { mutants: [waitsForTheSlow, neverDoubtsAPeer], fails: /the server hanging up/ },
   async attack({ fleet, gateway, note }) {
     const token = await tokenFor('slow');
