@@ -1,6 +1,6 @@
 /**
  * `npm run faults [-- <name>]`: the whole campaign, or the faults whose name matches; each also against a product broken on purpose, which it
- * has to notice (`FAULT_CONTROLS=off` leaves that out). Prints a table. `FAULT_SEED=… npm run faults -- <name>` repeats a run.
+ * has to notice (`FAULT_CONTROLS=off` leaves that out; `FAULT_WORKERS=2` runs two files at a time). Prints a table. `FAULT_SEED=… npm run faults -- <name>` repeats a run.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,15 @@ process.stdout.write(`seed ${seed}\n`);
 
 const child = spawn(
   'vitest',
-  ['run', '--config', 'vitest.faults.config.ts', 'test/faults', ...(name === undefined ? [] : ['-t', name])],
+  [
+    'run',
+    '--config',
+    'vitest.faults.config.ts',
+    '--maxWorkers',
+    process.env['FAULT_WORKERS'] ?? '1',
+    'test/faults',
+    ...(name === undefined ? [] : ['-t', name]),
+  ],
   {
     stdio: 'inherit',
     env: { ...process.env, FAULTS_FULL: '1', FAULTS_TABLE: table, FAULT_SEED: seed },
