@@ -33,7 +33,8 @@ export interface KafkaConnection {
   close(): Promise<void>;
 }
 
-const joinWithinMs = 60_000;
+/** A member that died holds a group up for its session timeout, one that hangs for the rebalance timeout (session.ts): longer is a lost request. */
+const joinWithinMs = 35_000;
 /** Each new consumer makes the whole group start over, so one that keeps ending soon (a batch it cannot read) must come back ever slower. */
 const soundAfterMs = 60_000;
 /** No transaction that Kafka lets live by default is open for longer. */
@@ -90,10 +91,10 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
       const stalled = stallWatch.check(
         session.feeds(),
         (topic, partition) => watch.ranges(topic)?.get(partition)?.high ?? 0,
-        Date.now(),
+        performance.now(),
       );
       if (stalled !== null) session.end({ reason: 'stall', detail: [stalled, recentRefusal() ?? []].flat().join(': ') });
-    } else if (Date.now() - startedAt > joinWithinMs) {
+    } else if (performance.now() - startedAt > joinWithinMs) {
       session.end({ reason: 'not-joined', detail: `not in the group after ${joinWithinMs / 1_000} s` });
     }
   };
@@ -135,7 +136,7 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
         await sleep(200, undefined, { signal: stopping.signal }).catch(() => undefined);
         continue;
       }
-      startedAt = Date.now();
+      startedAt = performance.now();
       consumed = shapeOf(found);
       const ids = new Map(found.map((topic) => [topic, watch.id(topic)]));
       const started = startSession({
@@ -146,7 +147,7 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
       });
       session = started;
       const end = await Promise.race([started.ended, stopped]);
-      if (started.joined() && Date.now() - startedAt > soundAfterMs) failures = 0;
+      if (started.joined() && performance.now() - startedAt > soundAfterMs) failures = 0;
       session = undefined;
       await started.close();
       if (end === null) return;
@@ -167,7 +168,7 @@ export function createKafka(options: KafkaOptions): KafkaConnection {
     const standing = stallWatch.standing(
       session?.feeds() ?? [],
       refusal === undefined ? standsAfterMs : unreadableAfterMs,
-      Date.now(),
+      performance.now(),
     );
     if (standing === null) return { ok: true };
     return { ok: false, reason: refusal === undefined ? standing : `${standing}: ${refusal}` };
