@@ -22,7 +22,7 @@ import {
 
 /**
  * Writes what a subscription selects of one event as the JSON text of `data`: what graphql-js answers for the same event, to the byte, at a
- * tenth of its cost. It knows only the usual; for everything else it answers undefined, and graphql-js does the event.
+ * sixth of its cost. It knows only the usual; for everything else it answers undefined, and graphql-js does the event.
  *
  * It gives up on: errors of any kind (also a null where the schema promises a value), promises, values a scalar would have to coerce.
  */
