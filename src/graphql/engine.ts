@@ -5,7 +5,6 @@ import {
   NoSchemaIntrospectionCustomRule,
   parse as parseGraphQL,
   specifiedRules,
-  subscribe as subscribeGraphQL,
   validate,
   type DocumentNode,
   type ExecutionArgs,
@@ -105,6 +104,21 @@ export function createEngine({
     return projection;
   };
 
+  const open = async (args: ExecutionArgs): Promise<OpenStream | ExecutionResult> => {
+    try {
+      const source = await createSourceEventStream(args);
+      if (!(Symbol.asyncIterator in source)) return errors.inResult(source);
+      const project = projectionOf(args.document, args.operationName ?? null);
+      return {
+        items: source as PullIterator<unknown>, // what every subscription field of ours answers (resolvers/stream.ts)
+        write: (item) => project?.(item, args.contextValue),
+        run: (rootValue) => run({ ...args, rootValue }),
+      };
+    } catch (error) {
+      return { errors: [errors.from(error)] };
+    }
+  };
+
   return {
     schema,
     parse(source) {
@@ -117,43 +131,23 @@ export function createEngine({
     validate: (document) => check(document).map((error) => errors.from(error)),
     execute: run,
     async subscribe(args) {
-      try {
-        const result = await subscribeGraphQL(args);
-        return Symbol.asyncIterator in result ? mapResults(result, (each) => errors.inResult(each)) : errors.inResult(result);
-      } catch (error) {
-        return { errors: [errors.from(error)] };
-      }
+      const opened = await open(args);
+      return 'items' in opened ? resultsOf(opened) : opened;
     },
-    async open(args) {
-      try {
-        const source = await createSourceEventStream(args);
-        if (!(Symbol.asyncIterator in source)) return errors.inResult(source);
-        const project = projectionOf(args.document, args.operationName ?? null);
-        return {
-          items: source as PullIterator<unknown>, // what every subscription field of ours answers (resolvers/stream.ts)
-          write: (item) => project?.(item, args.contextValue),
-          run: (rootValue) => run({ ...args, rootValue }),
-        };
-      } catch (error) {
-        return { errors: [errors.from(error)] };
-      }
-    },
+    open,
   };
 }
 
 /** `return` goes straight to the source, also while a result is awaited: a generator here would make it wait for one. */
-function mapResults(
-  results: AsyncGenerator<ExecutionResult, void, void>,
-  map: (result: ExecutionResult) => ExecutionResult,
-): AsyncIterableIterator<ExecutionResult> {
+function resultsOf({ items, run }: OpenStream): AsyncIterableIterator<ExecutionResult> {
   return {
     async next() {
-      const item = await results.next();
-      return item.done === true ? { done: true, value: undefined } : { done: false, value: map(item.value) };
+      const item = await items.next();
+      return item.done === true ? { done: true, value: undefined } : { done: false, value: await run(item.value) };
     },
-    async return() {
-      await results.return();
-      return { done: true, value: undefined };
+    return() {
+      items.close();
+      return Promise.resolve({ done: true, value: undefined });
     },
     [Symbol.asyncIterator]() {
       return this;

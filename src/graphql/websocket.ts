@@ -203,8 +203,7 @@ function createAdapter(socket: WebSocket, transport: Socket, metrics: Metrics, o
     /** As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once. */
     push: (text: string): Promise<void> | undefined => {
       if (socket.readyState !== socket.OPEN) return undefined;
-      metrics.messageSize.observe(text.length);
-      writeText(transport, text);
+      metrics.messageSize.observe(writeText(transport, text));
       return transport.writableLength === 0 ? undefined : flushed(transport);
     },
     close: (code: number, reason: string) => socket.close(code, fitting(reason)),
