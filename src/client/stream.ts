@@ -69,6 +69,8 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   const after = source.variables['after'];
   const start = typeof after === 'string' ? after : null;
   let position = createPosition(start);
+  /** Of one call: its end is the end of everything there is to ask for. */
+  const ofOne = typeof source.variables['callId'] === 'string';
   const outstanding = createOutstanding();
   const timers = new Set<unknown>();
   const abort = new AbortController();
@@ -280,7 +282,10 @@ export function createStream<Event>(parts: StreamParts<Event>): Stream<Event> {
   const dueAt = (): number | null => {
     if (stopped || source.query === null || mode === 'rest') return null;
     if (intake.open >= mostOpen) return elapsed() + safetyPollMs;
-    if (mode === 'poll') return lastSignAt + (outstanding.over ? slowestMs : currentWait());
+    if (mode === 'poll') {
+      if (outstanding.over && ofOne) return null;
+      return lastSignAt + (outstanding.over ? slowestMs : currentWait()); // another one may begin
+    }
     // Pushed, or about to be: only what is known to have more to come is asked for.
     return !outstanding.any ? null : lastSignAt + currentWait();
   };

@@ -13,6 +13,23 @@ const reach = (device: Device, wanted: string, withinMs = 60_000) => world.until
 const polls = (since: number) =>
   world.requests.filter(({ at, text }) => at >= since && text.includes('query PollMemberEvents')).map(({ at }) => at);
 
+test('without push, a call that has ended is not asked for any more', async () => {
+  const device = world.device({ transports: ['POLLING'] });
+  const ended: string[] = [];
+  const callId = (await world.send('call.accepted')).channel.split('/').at(-1) ?? '';
+  const stream = device.client.videoVisitEvents({ callId }, { onEvent: ({ kind }) => void ended.push(kind) });
+  const asked = () => world.requests.filter(({ text }) => text.includes('query PollVideoVisitEvents')).length;
+  await world.send('call.join');
+  await world.until(() => ended.includes('JOIN'), 'the call', 30_000);
+  await world.send('call.ended');
+  await world.until(() => ended.includes('ENDED'), 'its end', 30_000);
+  await world.until(async () => (await world.pending()) === 0, 'acknowledged');
+  const before = asked();
+  await world.pass(120_000);
+  expect(asked() - before).toBeLessThanOrEqual(1); // the one that was under way
+  stream.close();
+});
+
 describe('when push breaks off', () => {
   test('the client comes back by itself and goes on with its newest cursor', async () => {
     const device = world.device();
