@@ -4,6 +4,9 @@ import type { Entry, Position, Ring } from '../log/log.ts';
 /** Heard entries kept for streams that have not taken them yet. A stream that falls further behind reads the log instead. */
 const recentAtMost = 64;
 
+/** Streams woken before others have a turn: an audience of thousands would keep everybody else waiting for as long as it takes. */
+const wokenAtOnce = 200;
+
 /** A stream's end of a feed. None of these may throw. */
 export interface Tap {
   /** Everything up to this sequence was taken. */
@@ -39,8 +42,27 @@ export function createFeed(): Feed {
   let doubts = 0;
   let head: Position | null = null;
 
+  /** Where the round stands that wakes them all. */
+  let round: Iterator<Tap> | undefined;
+  let again = false;
   const wake = () => {
-    for (const tap of taps) tap.wake();
+    if (round === undefined) goRound();
+    else again = true; // who was woken already may lack the newest
+  };
+  const goRound = () => {
+    round ??= taps.values();
+    for (let woken = 0; woken < wokenAtOnce; woken++) {
+      const next = round.next();
+      if (next.done !== true) {
+        next.value.wake();
+        continue;
+      }
+      round = undefined;
+      if (!again) return;
+      again = false;
+      round = taps.values();
+    }
+    setImmediate(goRound);
   };
   const doubt = () => {
     doubts++;
@@ -73,12 +95,14 @@ export function createFeed(): Feed {
           break;
         case 'passing':
           for (const tap of taps) tap.onPassing(ring.event);
+          wake();
           break;
         case 'acknowledged': {
           const ids = new Set(ring.ids);
-          recent = recent.map((entry) =>
-            ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? Date.now() } : entry,
-          );
+          if (recent.some((entry) => ids.has(entry.event.id)))
+            recent = recent.map((entry) =>
+              ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? Date.now() } : entry,
+            );
           for (const tap of taps) tap.onAcknowledged(ids);
           break;
         }

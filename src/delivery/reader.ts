@@ -18,6 +18,8 @@ export interface Reader {
    * @throws LifelineError RESYNC_REQUIRED when the log is another one; UNAVAILABLE when it does not answer (ask again)
    */
   advance(): Promise<boolean>;
+  /** Neither known nor to be read: only a bell can bring the next entry. */
+  readonly upToDate: boolean;
   /** Where a client stands that has everything handed out so far; undefined before the first read. */
   readonly position: Position | undefined;
   acknowledged(ids: ReadonlySet<string>, when: number): void;
@@ -168,6 +170,10 @@ export function createReader({ log, feed, member, after, onRewound, onRefill }: 
       // would get the same answer. The next bell or the sweep says when to look.
       land();
       return false;
+    },
+    get upToDate() {
+      if (replay !== null || answered !== feed.doubts || backlog.length > 0 || landing !== null) return false;
+      return (feed.recent.at(-1)?.position.sequence ?? 0) <= scannedTo;
     },
     get position() {
       return at;

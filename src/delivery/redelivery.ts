@@ -15,6 +15,8 @@ export function redeliveryDelay(attempt: number, random: number): number {
 
 /** Calls `due` once `delayMs` have passed, to within one slot. Cancel with the handle's owner: `due` must cope with being late. */
 export interface Wheel {
+  /** Its clock, ms. */
+  readonly now: () => number;
   schedule(delayMs: number, due: () => void): Scheduled;
   stop(): void;
 }
@@ -50,6 +52,7 @@ export function createWheel(now: () => number = () => performance.now()): Wheel 
   };
 
   return {
+    now,
     schedule(delayMs, due) {
       if (timer === undefined) {
         turned = Math.floor(now() / slotMs);

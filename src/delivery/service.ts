@@ -35,16 +35,22 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
   };
 
   const subscribe = (request: SubscribeRequest) => {
-    const stream = createStream(request, { log, hub, wheel, metrics, now, random });
-    streams.add(stream);
     metrics.subscriptionsActive.inc({ transport: request.transport });
-    return iterate(
-      untilEnd(stream, (error) => {
-        countResync(error);
+    const stream = createStream(request, {
+      log,
+      hub,
+      wheel,
+      metrics,
+      now,
+      random,
+      onEnd(failure) {
+        if (failure !== null) countResync(failure);
         streams.delete(stream);
         metrics.subscriptionsActive.dec({ transport: request.transport });
-      }),
-    );
+      },
+    });
+    streams.add(stream);
+    return iterate(stream);
   };
 
   /** Every retained entry of one channel that the principal may see, in order. */
@@ -101,40 +107,5 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
       hub.close();
       wheel.stop();
     },
-  };
-}
-
-/** A stream whose end, of whatever kind, is told once; a waiting `more` settles at once with it, also while the log is read. */
-function untilEnd(stream: Stream, onEnd: (error?: unknown) => void): Stream {
-  let ended = false;
-  let settle: ((more: boolean) => void) | undefined;
-
-  const end = (error?: unknown) => {
-    if (ended) return;
-    ended = true;
-    stream.close();
-    onEnd(error);
-    settle?.(false);
-  };
-  return {
-    take: () => (ended ? undefined : stream.take()),
-    more() {
-      if (ended) return Promise.resolve(false);
-      const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-      settle = resolve;
-      const ask = async () => {
-        try {
-          const more = await stream.more();
-          if (!more) end();
-          resolve(more && !ended);
-        } catch (error) {
-          reject(error);
-          end(error);
-        }
-      };
-      void ask();
-      return promise;
-    },
-    close: () => end(),
   };
 }

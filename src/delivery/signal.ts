@@ -1,26 +1,27 @@
-/** Wakes its one waiter; a wake while nobody waits is remembered, so that none is lost between a look and the wait. */
+/** Wakes its one waiter, in the same turn; a wake while nobody waits is remembered, so that none is lost between a look and the wait. */
 export interface Signal {
   readonly wake: () => void;
-  wait(): Promise<void>;
+  /** `woken` is called once, and never before this returns. */
+  wait(woken: () => void): void;
 }
 
 export function createSignal(): Signal {
-  let woken = false;
-  let resolveWait: (() => void) | undefined;
+  let early = false;
+  let waiter: (() => void) | undefined;
+
+  const wake = () => {
+    const woken = waiter;
+    waiter = undefined;
+    if (woken === undefined) early = true;
+    else woken();
+  };
   return {
-    wake() {
-      if (resolveWait === undefined) woken = true;
-      else resolveWait();
-      resolveWait = undefined;
-    },
-    wait() {
-      if (woken) {
-        woken = false;
-        return Promise.resolve();
-      }
-      return new Promise((resolve) => {
-        resolveWait = resolve;
-      });
+    wake,
+    wait(woken) {
+      waiter = woken;
+      if (!early) return;
+      early = false;
+      queueMicrotask(wake);
     },
   };
 }

@@ -8,7 +8,7 @@ import type { Delivery, SubscribeRequest } from './delivery.ts';
 import type { Tap } from './feed.ts';
 import type { Hub, Membership } from './hub.ts';
 import { createPassing } from './passing.ts';
-import type { Pull } from './pull.ts';
+import type { Outcome, Pull } from './pull.ts';
 import { createReader, type Reader } from './reader.ts';
 import type { Wheel } from './redelivery.ts';
 import { createSignal } from './signal.ts';
@@ -21,6 +21,8 @@ export interface StreamParts {
   readonly metrics: Metrics;
   readonly now: () => number;
   readonly random: () => number;
+  /** Told once, with what failed, or null. */
+  readonly onEnd: (failure: unknown) => void;
 }
 
 /** One subscription's copies, one at a time, most urgent first: a repeat that is due, else the next entry, else what is passing by. */
@@ -29,7 +31,8 @@ export type Stream = Pull<Delivery>;
 /** How long a live stream waits before it asks again a log that did not answer, ms; spread so that thousands do not ask at once. */
 const askAgain = { least: 200, spread: 1_800 };
 
-export function createStream(request: SubscribeRequest, { log, hub, wheel, metrics, now, random }: StreamParts): Stream {
+export function createStream(request: SubscribeRequest, parts: StreamParts): Stream {
+  const { log, hub, wheel, metrics, now, random } = parts;
   const { session, filter } = request;
   const { member } = session.principal;
   const signal = createSignal();
@@ -45,6 +48,7 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   /** The window is full and that was counted. */
   let paused = false;
   let closed = false;
+  let waiting: ((outcome: Outcome) => void) | undefined;
 
   const wanted = (event: MemberEvent) =>
     decide(session.principal, { do: 'see', member: event.member, account: event.accountId }) === 'allow' && filter(event);
@@ -53,14 +57,12 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     position: () => live?.reader.position?.sequence ?? 0,
     wake: signal.wake,
     onPassing(event) {
-      if (!wanted(event)) return;
-      passing.put(event);
-      signal.wake();
+      if (wanted(event)) passing.put(event);
     },
     onAcknowledged(ids) {
       window.close(ids);
       live?.reader.acknowledged(ids, now());
-      signal.wake();
+      if (paused) signal.wake();
     },
   };
   const removeSessionListener = session.onChange(signal.wake);
@@ -171,6 +173,30 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     principal = session.principal;
   };
 
+  const settle = (outcome: Outcome) => {
+    const answer = waiting;
+    waiting = undefined;
+    answer?.(outcome);
+  };
+  const end = (failure: unknown) => {
+    if (closed) return;
+    closed = true;
+    removeSessionListener();
+    live?.membership.leave();
+    window.clear();
+    repeats = [];
+    parts.onEnd(failure);
+    settle(failure === null ? 'end' : { failure });
+    signal.wake(); // whatever still waits for a bell sees that it is over
+  };
+
+  /** Whether a bell is all there is to wait for: what happens at each event, and so must cost nothing. */
+  const idle = () =>
+    live !== undefined && (window.full || live.reader.upToDate) && passing.empty && !window.anyDue && isAuthorised();
+  const isAuthorised = () => session.live && session.principal === principal;
+  const rung = () => settle('more');
+  const nextRing = () => new Promise<void>((resolve) => signal.wait(resolve));
+
   /** Gets what `take` lacks; false when there is nothing to get. A refresh after an expiry goes on exactly where the reader stands. */
   const fetch = async (): Promise<boolean> => {
     const { reader } = live ?? (await open());
@@ -180,6 +206,22 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
     return !passing.empty;
   };
 
+  /** Settles when there may be something to take. */
+  const look = async () => {
+    for (let rang = false; !closed && !rang;) {
+      authorise();
+      try {
+        if (session.live && (await fetch())) return;
+      } catch (error) {
+        await waitForLog(error);
+        continue;
+      }
+      if (closed) return;
+      await nextRing();
+      rang = true;
+    }
+  };
+
   /**
    * A stream outlasts a log that does not answer, also when it has just begun: stock clients take an error as the end of their subscription
    * and would not come back, while queries tell them meanwhile that there is trouble.
@@ -187,40 +229,23 @@ export function createStream(request: SubscribeRequest, { log, hub, wheel, metri
   const waitForLog = (error: unknown) => {
     if (!(error instanceof LifelineError) || error.code !== 'UNAVAILABLE') throw error;
     const timer = wheel.schedule(askAgain.least + askAgain.spread * random(), signal.wake);
-    return signal.wait().finally(() => timer.cancel());
+    return nextRing().finally(() => timer.cancel());
   };
 
   return {
     take() {
       took();
       // Repeats come first, and what is due has to be fetched.
-      if (closed || live === undefined || !session.live || session.principal !== principal) return undefined;
+      if (closed || live === undefined || !isAuthorised()) return undefined;
       if (repeats.length === 0 && window.anyDue) return undefined;
       return nextRepeat() ?? nextEntry(live.reader) ?? nextPassing(live.reader.position);
     },
-    async more() {
-      let waited = false;
-      while (!closed && !waited) {
-        authorise();
-        try {
-          if (session.live && (await fetch())) break;
-        } catch (error) {
-          await waitForLog(error);
-          continue;
-        }
-        if (closed) break;
-        await signal.wait();
-        waited = true;
-      }
-      return !closed;
+    more(answer) {
+      waiting = answer;
+      if (closed) queueMicrotask(() => settle('end'));
+      else if (idle()) signal.wait(rung);
+      else look().then(rung, end);
     },
-    close() {
-      closed = true;
-      removeSessionListener();
-      live?.membership.leave();
-      window.clear();
-      repeats = [];
-      signal.wake();
-    },
+    close: () => end(null),
   };
 }

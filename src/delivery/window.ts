@@ -7,7 +7,8 @@ const windowSize = 32;
 interface InFlight {
   readonly sequence: number;
   readonly attempt: number;
-  timer: Scheduled | null;
+  /** By the wheel's clock; infinite until the socket took the copy, and once it is due. */
+  dueAt: number;
 }
 
 /**
@@ -31,11 +32,34 @@ export interface Window {
 
 export function createWindow(wheel: Wheel, onDue: () => void, random: () => number): Window {
   const inFlight = new Map<string, InFlight>();
-  const untaken: string[] = [];
   const due = new Set<string>();
+  let untaken: InFlight[] = [];
+  /** One for all copies, for the earliest of them. It may find nothing left to do: most copies are acknowledged long before it. */
+  let timer: (Scheduled & { readonly at: number }) | undefined;
 
+  const arm = (at: number) => {
+    if (timer !== undefined && timer.at <= at) return;
+    timer?.cancel();
+    timer = { at, ...wheel.schedule(at - wheel.now(), look) };
+  };
+  const look = () => {
+    timer = undefined;
+    const now = wheel.now();
+    let earliest = Number.POSITIVE_INFINITY;
+    let found = false;
+    for (const [id, copy] of inFlight) {
+      if (copy.dueAt > now) {
+        earliest = Math.min(earliest, copy.dueAt);
+        continue;
+      }
+      copy.dueAt = Number.POSITIVE_INFINITY;
+      due.add(id);
+      found = true;
+    }
+    if (earliest !== Number.POSITIVE_INFINITY) arm(earliest);
+    if (found) onDue();
+  };
   const drop = (id: string) => {
-    inFlight.get(id)?.timer?.cancel();
     inFlight.delete(id);
     due.delete(id);
   };
@@ -49,19 +73,21 @@ export function createWindow(wheel: Wheel, onDue: () => void, random: () => numb
     },
     has: (id) => inFlight.has(id),
     sent(entry, attempt) {
-      drop(entry.event.id);
-      inFlight.set(entry.event.id, { sequence: entry.position.sequence, attempt, timer: null });
-      untaken.push(entry.event.id);
+      const { id } = entry.event;
+      const copy = { sequence: entry.position.sequence, attempt, dueAt: Number.POSITIVE_INFINITY };
+      due.delete(id);
+      inFlight.set(id, copy);
+      untaken.push(copy);
     },
     took() {
-      for (const id of untaken.splice(0)) {
-        const copy = inFlight.get(id);
-        if (copy === undefined || copy.timer !== null) continue;
-        copy.timer = wheel.schedule(redeliveryDelay(copy.attempt, random()), () => {
-          due.add(id);
-          onDue();
-        });
+      if (untaken.length === 0) return;
+      const now = wheel.now();
+      // One that was acknowledged meanwhile is in no map any more: its time comes and finds nothing.
+      for (const copy of untaken) {
+        copy.dueAt = now + redeliveryDelay(copy.attempt, random());
+        arm(copy.dueAt);
       }
+      untaken = [];
     },
     close(ids) {
       for (const id of ids) drop(id);
@@ -75,8 +101,11 @@ export function createWindow(wheel: Wheel, onDue: () => void, random: () => numb
       return ready;
     },
     clear() {
-      for (const id of inFlight.keys()) drop(id);
-      untaken.length = 0;
+      inFlight.clear();
+      due.clear();
+      untaken = [];
+      timer?.cancel();
+      timer = undefined;
     },
   };
 }

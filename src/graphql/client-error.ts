@@ -24,7 +24,9 @@ export function createClientErrors({ logger, metrics }: { logger: Logger; metric
     const code = codeOf(cause, located);
     metrics.operationErrors.inc({ code });
     const id = code === 'INTERNAL' ? report(cause, logger) : undefined;
-    const message = code === 'INTERNAL' || !(cause instanceof Error) ? errorTable[code].message : cause.message;
+    // Of graphql-js the outermost sentence: it names the variable, what is in it only says what is wrong with a value.
+    const speaker = cause instanceof GraphQLError ? located : cause;
+    const message = code === 'INTERNAL' || !(speaker instanceof Error) ? errorTable[code].message : speaker.message;
     const answer = new GraphQLError(message, {
       nodes: located?.nodes ?? null,
       source: located?.source ?? null,

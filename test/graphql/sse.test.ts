@@ -112,7 +112,7 @@ describe('over Server-Sent Events', () => {
         subscribe: () =>
           iterate<Delivery>({
             take: () => undefined,
-            more: () => Promise.reject(new LifelineError('RESYNC_REQUIRED')),
+            more: (answer) => queueMicrotask(() => answer({ failure: new LifelineError('RESYNC_REQUIRED') })),
             close: () => undefined,
           }),
       }),

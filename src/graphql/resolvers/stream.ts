@@ -1,5 +1,5 @@
 import type { Delivery } from '../../delivery/delivery.ts';
-import { iterate, type Pull, type PullIterator } from '../../delivery/pull.ts';
+import { iterate, type Outcome, type Pull, type PullIterator } from '../../delivery/pull.ts';
 import { LifelineError } from '../../errors.ts';
 import { sessionOf, type Context } from '../context.ts';
 import { allowed, positionOf, type Selection } from './connection.ts';
@@ -40,6 +40,7 @@ export function resolveItem(item: StreamItem): Delivery {
 function untilFailure(source: Pull<Delivery>, signal: AbortSignal | null, onEnd: () => void): Pull<StreamItem> {
   let ended = false;
   let last: StreamItem | undefined;
+  let waiting: ((outcome: Outcome) => void) | undefined;
 
   const end = (final?: StreamItem) => {
     if (ended) return;
@@ -52,6 +53,13 @@ function untilFailure(source: Pull<Delivery>, signal: AbortSignal | null, onEnd:
   const onAbort = () => end({ failure: signal?.reason });
   signal?.addEventListener('abort', onAbort, { once: true });
 
+  const onOutcome = (outcome: Outcome) => {
+    if (outcome === 'end') end();
+    else if (outcome !== 'more') end(outcome);
+    const answer = waiting;
+    waiting = undefined;
+    answer?.(ended && last === undefined ? 'end' : 'more');
+  };
   return {
     take() {
       if (!ended) return source.take();
@@ -59,13 +67,9 @@ function untilFailure(source: Pull<Delivery>, signal: AbortSignal | null, onEnd:
       last = undefined;
       return item;
     },
-    async more() {
-      try {
-        if (!ended && !(await source.more())) end();
-      } catch (failure) {
-        end({ failure });
-      }
-      return !ended || last !== undefined;
+    more(answer) {
+      waiting = answer;
+      source.more(onOutcome);
     },
     close() {
       last = undefined;
