@@ -50,21 +50,38 @@ export function compileProjection(
   const root = schema.getSubscriptionType();
   if (operation?.operation !== OperationTypeNode.SUBSCRIPTION || root === null || root === undefined) return null;
   try {
-    const write = compiler(schema, document).object(root, [operation.selectionSet], 'root');
-    return (rootValue, context) => {
+    const { object, seen } = compiler(schema, document);
+    const write = object(root, [operation.selectionSet], 'root');
+    const project: Projection = (rootValue, context) => {
       try {
         return write(rootValue, context);
       } catch {
         return undefined; // graphql-js runs it again and says what is wrong with it
       }
     };
+    return seen.context ? project : onceEach(project);
   } catch (error) {
     if (error === gaveUp) return null;
     throw error;
   }
 }
 
+/** What looks at nothing but the item is the same for whoever gets the same item, and an audience gets it one after the other. */
+function onceEach(project: Projection): Projection {
+  let item: unknown;
+  let text: string | undefined;
+  return (rootValue, context) => {
+    if (rootValue !== item) {
+      text = project(rootValue, context);
+      item = rootValue;
+    }
+    return text;
+  };
+}
+
 function compiler(schema: GraphQLSchema, document: DocumentNode) {
+  /** What any of the compiled resolvers looks at, beside the value above it. */
+  const seen = { context: false };
   const fragments = new Map(
     document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
   );
@@ -124,6 +141,7 @@ function compiler(schema: GraphQLSchema, document: DocumentNode) {
     // The root field's arguments are `subscribe`'s; its `resolve` only unwraps the item.
     if (at === 'below' && definition.args.length > 0) giveUp();
     const resolve = resolverOf(definition);
+    seen.context ||= (definition.resolve?.length ?? 0) > 2;
     const write = output(
       definition.type,
       nodes.flatMap(({ selectionSet }) => selectionSet ?? []),
@@ -153,6 +171,7 @@ function compiler(schema: GraphQLSchema, document: DocumentNode) {
     if (isAbstractType(type)) {
       const { resolveType } = type;
       if (resolveType === null || resolveType === undefined || resolveType.length > 2) return giveUp();
+      seen.context ||= resolveType.length > 1;
       const writers = new Map(schema.getPossibleTypes(type).map((each) => [each.name, object(each, selectionSets, 'below')]));
       return (value, context) => {
         const name = resolveType(value, context, noInfo, type);
@@ -163,7 +182,7 @@ function compiler(schema: GraphQLSchema, document: DocumentNode) {
     return giveUp();
   };
 
-  return { object };
+  return { object, seen };
 }
 
 /** Resolvers that are compiled do not look at it: they name two or three parameters. */

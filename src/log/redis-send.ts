@@ -39,6 +39,27 @@ interface Parcel {
  * order. Every answer stands by itself, because a call that failed does not stop the ones behind it. Never rejects.
  */
 export async function send(nodes: RedisNodes, scripts: Scripts, calls: readonly RedisCall[]): Promise<RedisAnswer[]> {
+  const [only] = calls;
+  const answer = calls.length === 1 && only !== undefined ? await sendAlone(nodes, scripts, only) : null;
+  return answer === null ? sendTogether(nodes, scripts, calls) : [answer];
+}
+
+/**
+ * What most calls are, acknowledgements first of all, on the way that they usually go: the connection's own pipeline takes together what is
+ * sent in the same tick. Null: it was not executed, and has to go another way.
+ */
+async function sendAlone(nodes: RedisNodes, scripts: Scripts, call: RedisCall): Promise<RedisAnswer | null> {
+  try {
+    const node = await nodes.owner(nodes.slotOf(call.keys[0]));
+    const [name, args] = words(call, node, scripts, 'evalsha');
+    return { ok: true, reply: await node.redis.call(name, ...args) };
+  } catch (reason) {
+    const error = asError(reason);
+    return isRedirection(error) || isUnknownScript(error) ? null : { ok: false, error };
+  }
+}
+
+async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly RedisCall[]): Promise<RedisAnswer[]> {
   const answers: RedisAnswer[] = calls.map(() => ({ ok: false, error: new Error('Redis did not answer.') }));
   const bySlot = Map.groupBy(calls.entries(), ([, call]) => nodes.slotOf(call.keys[0]));
   let parcels: Parcel[] = [...bySlot].map(([slot, own]) => ({ slot, calls: own.map(([index, call]) => ({ index, call })) }));
@@ -109,7 +130,7 @@ async function execute(node: RedisNode, scripts: Scripts, parcels: readonly Parc
   const unknown = parcels.flatMap((parcel) => {
     const first = parcel.calls.findIndex(({ index }) => {
       const answer = answers.get(index);
-      return answer?.ok === false && answer.error.message.startsWith('NOSCRIPT');
+      return answer?.ok === false && isUnknownScript(answer.error);
     });
     return first < 0 ? [] : [{ ...parcel, calls: parcel.calls.slice(first) }];
   });
@@ -120,14 +141,7 @@ async function execute(node: RedisNode, scripts: Scripts, parcels: readonly Parc
 async function transmit(node: RedisNode, scripts: Scripts, parcels: readonly Parcel[], how: 'evalsha' | 'eval') {
   const answers = new Map<number, RedisAnswer>();
   const all = parcels.flatMap(({ calls, to }) => calls.map((pending) => ({ ...pending, asking: to?.asking === true })));
-  const [only] = all;
   try {
-    if (all.length === 1 && only !== undefined && !only.asking) {
-      // Alone it goes by the connection's own pipeline, which takes together what is sent in the same tick.
-      const [name, args] = words(only.call, node, scripts, how);
-      answers.set(only.index, { ok: true, reply: await node.redis.call(name, ...args) });
-      return answers;
-    }
     const pipeline = node.redis.pipeline();
     const places: (number | null)[] = [];
     for (const { index, call, asking } of all) {
@@ -160,6 +174,10 @@ function words(call: RedisCall, node: RedisNode, scripts: Scripts, how: 'evalsha
 
 function redirectionIn(answer: RedisAnswer | undefined): Error | null {
   return answer?.ok === false && isRedirection(answer.error) ? answer.error : null;
+}
+
+function isUnknownScript({ message }: Error): boolean {
+  return message.startsWith('NOSCRIPT');
 }
 
 function asError(reason: unknown): Error {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
@@ -77,7 +77,8 @@ export function createRedisLog({
 
   // Errors of ioredis carry the command with all its arguments, payloads and passwords too: only the sentence goes on.
   const unavailable = (error: Error) => new LifelineError('UNAVAILABLE', undefined, { cause: new Error(error.message) });
-  const epochCandidate = () => randomBytes(6).toString('base64url');
+  // 48 random bits. Every call brings one, and Node draws those of a UUID in advance.
+  const epochCandidate = () => randomUUID().slice(-12);
 
   /** Answers in the order of the calls; every way to fail is UNAVAILABLE. */
   const runAll = async (calls: readonly RedisCall[]): Promise<unknown[]> =>
@@ -88,8 +89,8 @@ export function createRedisLog({
   const run = async (call: RedisCall): Promise<unknown> => (await runAll([call]))[0];
 
   /** What was asked of a member in pieces, in one list. */
-  const inPieces = <T, R>(items: readonly T[], ask: (piece: readonly T[]) => Promise<readonly R[]>): Promise<R[]> =>
-    Promise.all(pieces(items).map(ask)).then((answers) => answers.flat());
+  const inPieces = async <T, R>(items: readonly T[], ask: (piece: readonly T[]) => Promise<readonly R[]>): Promise<R[]> =>
+    (await Promise.all(pieces(items).map(ask))).flat();
 
   return {
     ready: nodes.ready,
@@ -257,7 +258,8 @@ export function createRedisLog({
   };
 }
 
-function pieces<T>(items: readonly T[]): T[][] {
+function pieces<T>(items: readonly T[]): (readonly T[])[] {
+  if (items.length > 0 && items.length <= perCall) return [items];
   return Array.from({ length: Math.ceil(items.length / perCall) }, (_, index) =>
     items.slice(index * perCall, (index + 1) * perCall),
   );

@@ -29,6 +29,8 @@ export interface ServerFrame {
 }
 
 const keptBytes = 64 * 1024;
+/** Stands for a close frame that names no code, which is the answer to one that names none (RFC 6455 section 7.1.5). */
+const noCode = 1005;
 
 export async function dial(url: string): Promise<RawPeer> {
   const { hostname, port } = new URL(url);
@@ -47,10 +49,11 @@ export async function dial(url: string): Promise<RawPeer> {
     answer: () => received.toString(),
     status: async () => Number(await eventually(status, { what: 'an HTTP status' })),
     frames,
-    closeCode: () =>
-      frames()
-        .find(({ opcode }) => opcode === 8)
-        ?.payload.readUInt16BE(0) ?? null,
+    closeCode() {
+      const close = frames().find(({ opcode }) => opcode === 8);
+      if (close === undefined) return null;
+      return close.payload.length < 2 ? noCode : close.payload.readUInt16BE(0);
+    },
     get gone() {
       return goneAt !== null;
     },
