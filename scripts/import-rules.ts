@@ -80,10 +80,7 @@ export const importRules: OxlintOverride[] = [
     { regex: String.raw`^\./(cli|main|program)\.ts$`, message: 'Nobody imports cli, main or program.' },
     vendors(),
   ),
-  ...folder('config', [away('bridge', 'delivery', 'embedded', 'event', 'graphql', 'log', 'operations')], {
-    'variables.ts': ['zod'],
-    'settings.ts': ['zod'],
-  }),
+  ...folder('config', [away('bridge', 'delivery', 'embedded', 'event', 'graphql', 'log', 'operations')]),
   ...folder('event', [away('auth', 'bridge', 'delivery', 'embedded', 'graphql', 'log', 'operations')]),
   ...folder('operations', [away('auth', 'bridge', 'delivery', 'embedded', 'event', 'graphql', 'log')], {
     'logger.ts': ['pino'],

@@ -1,9 +1,5 @@
 import { randomBytes } from 'node:crypto';
 
-import { createDevTokens, createVerifier, type Verifier } from './auth/token.ts';
-import { createBridge } from './bridge/bridge.ts';
-import { createKafka } from './bridge/kafka.ts';
-import { createReaper } from './bridge/reaper.ts';
 import type {
   AllConfig,
   BridgeConfig,
@@ -14,17 +10,8 @@ import type {
   ServeConfig,
   TokenConfig,
 } from './config.ts';
-import { createDelivery } from './delivery/service.ts';
-import { createDevEndpoints } from './embedded/dev-endpoints.ts';
-import { createIngest } from './embedded/ingest.ts';
-import { openPage } from './embedded/page.ts';
-import { createStage } from './embedded/stage.ts';
-import { storyAccount, storyMember, tellStory } from './embedded/story.ts';
-import { firstQuery } from './embedded/welcome.ts';
-import { createServer, type ServerOptions } from './graphql/server.ts';
+import type { ServerOptions } from './graphql/server.ts';
 import type { EventLog } from './log/log.ts';
-import { createMemoryLog } from './log/memory.ts';
-import { createRedisLog } from './log/redis.ts';
 import { type Check, readinessOf, serveEndpoints } from './operations/endpoints.ts';
 import type { Logger } from './operations/logger.ts';
 import { createMetrics, type Metrics } from './operations/metrics.ts';
@@ -50,7 +37,8 @@ interface Tools {
 }
 
 /**
- * Puts the parts of the configured role together.
+ * Puts the parts of the configured role together. Parts are loaded by those who start them: a bridge has no use for GraphQL and a
+ * gateway none for Kafka, and either would be megabytes held for nothing and a start that takes as long as that of both.
  *
  * @throws Error with a sentence for the operator where starting makes no sense (the port is taken); not for what may pass
  */
@@ -69,8 +57,14 @@ export async function startApp(config: Config, { logger, onUnusable }: Pick<Tool
 
 async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App> {
   const { logger, metrics } = tools;
+  const [{ createMemoryLog }, { createReaper }, { createDevTokens }, { createShow }, { firstQuery }] = await Promise.all([
+    import('./log/memory.ts'),
+    import('./bridge/reaper.ts'),
+    import('./auth/token.ts'),
+    import('./embedded/show.ts'),
+    import('./embedded/welcome.ts'),
+  ]);
   const log = createMemoryLog();
-  const ingest = createIngest(log);
   const invented = randomBytes(32).toString('base64url');
   const secret = config.tokens?.source.kind === 'secret' ? config.tokens.source.secret : invented;
   const { issuer, audience } = config.tokens ?? {};
@@ -78,16 +72,16 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   });
-  const stage = createStage(ingest, logger);
-  const dev = createDevEndpoints({ tokens, ingest, stage, logger });
-  const page = openPage(logger);
-  const token = await tokens.issue({ member: storyMember, accounts: [storyAccount], ttlSeconds: 30 * 24 * 3_600 });
+  const show = createShow({ log, tokens, logger });
 
   const gateway = await startGateway(config, log, tools, {
     tokens: config.tokens ?? { source: { kind: 'secret', secret } },
     cursorSecret: config.cursorSecret ?? invented,
-    graphiql: config.gateway.graphiql && { defaultQuery: firstQuery, headers: { authorization: `Bearer ${token}` } },
-    extraRoutes: (request, response) => dev.handle(request, response) || page?.handle(request, response) === true,
+    graphiql: config.gateway.graphiql && {
+      defaultQuery: firstQuery,
+      headers: { authorization: `Bearer ${await show.visitorToken()}` },
+    },
+    extraRoutes: (request, response) => show.handle(request, response),
     checks: () => ({}),
   });
   // There is no dead-letter topic here: an event that nobody acknowledged ends in the metric.
@@ -98,12 +92,11 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
     deadLetters: { send: () => Promise.resolve(), health: () => ({ ok: true }) },
   });
   reaper.start();
-  const story = tellStory(stage);
+  show.begin();
   return {
     url: gateway.url,
     async stop() {
-      story.stop();
-      stage.stop();
+      show.stop();
       await Promise.all([gateway.stop(), reaper.stop()]);
       await log.close();
     },
@@ -111,7 +104,7 @@ async function startEmbedded(config: EmbeddedConfig, tools: Tools): Promise<App>
 }
 
 async function startServe(config: ServeConfig, tools: Tools): Promise<App> {
-  const log = openLog(config.redis, tools);
+  const log = await openLog(config.redis, tools);
   const gateway = await startGateway(config, log, tools, { ...config, checks: () => ({ redis: log.health() }) });
   return {
     url: gateway.url,
@@ -123,8 +116,8 @@ async function startServe(config: ServeConfig, tools: Tools): Promise<App> {
 }
 
 async function startBridge(config: BridgeConfig, tools: Tools): Promise<App> {
-  const log = openLog(config.redis, tools);
-  const feed = startFeed(config, log, tools);
+  const log = await openLog(config.redis, tools);
+  const feed = await startFeed(config, log, tools);
   const health = () => readinessOf({ redis: log.health(), ...feed.health() });
   const endpoints = await serveEndpoints({ host: config.host, port: config.port, health, metrics: tools.metrics });
   return {
@@ -137,8 +130,8 @@ async function startBridge(config: BridgeConfig, tools: Tools): Promise<App> {
 }
 
 async function startAll(config: AllConfig, tools: Tools): Promise<App> {
-  const log = openLog(config.redis, tools);
-  const feed = startFeed(config, log, tools);
+  const log = await openLog(config.redis, tools);
+  const feed = await startFeed(config, log, tools);
   const gateway = await startGateway(config, log, tools, { ...config, checks: () => ({ redis: log.health(), ...feed.health() }) });
   return {
     url: gateway.url,
@@ -149,7 +142,8 @@ async function startAll(config: AllConfig, tools: Tools): Promise<App> {
   };
 }
 
-function openLog(redis: RedisConfig, { logger, onUnusable }: Tools): EventLog {
+async function openLog(redis: RedisConfig, { logger, onUnusable }: Tools): Promise<EventLog> {
+  const { createRedisLog } = await import('./log/redis.ts');
   const { url, prefix, hashTags, tlsCa } = redis;
   const log = createRedisLog({ url, prefix, hashTags, logger, ...(tlsCa === null ? {} : { tlsCa }) });
   log.ready.catch(onUnusable);
@@ -157,7 +151,12 @@ function openLog(redis: RedisConfig, { logger, onUnusable }: Tools): EventLog {
 }
 
 /** Kafka → log, with the housekeeping that needs Kafka too. */
-function startFeed({ kafka: settings }: BridgeConfig | AllConfig, log: EventLog, tools: Tools): Part {
+async function startFeed({ kafka: settings }: BridgeConfig | AllConfig, log: EventLog, tools: Tools): Promise<Part> {
+  const [{ createKafka }, { createBridge }, { createReaper }] = await Promise.all([
+    import('./bridge/kafka.ts'),
+    import('./bridge/bridge.ts'),
+    import('./bridge/reaper.ts'),
+  ]);
   const logger = tools.logger.child({ part: 'bridge' });
   const { metrics } = tools;
   const kafka = createKafka({ ...settings, clientId: 'lifeline', logger, metrics });
@@ -188,8 +187,13 @@ async function startGateway(
   { logger, metrics }: Tools,
   { tokens, cursorSecret, checks, graphiql = config.gateway.graphiql, extraRoutes }: GatewayParts,
 ) {
+  const [{ createVerifier }, { createDelivery }, { createServer }] = await Promise.all([
+    import('./auth/token.ts'),
+    import('./delivery/service.ts'),
+    import('./graphql/server.ts'),
+  ]);
   const { introspection, corsOrigins, publicUrl } = config.gateway;
-  const verifier: Verifier = createVerifier({ ...tokens, logger: logger.child({ part: 'auth' }) });
+  const verifier = createVerifier({ ...tokens, logger: logger.child({ part: 'auth' }) });
   const delivery = createDelivery({ log, metrics, logger: logger.child({ part: 'delivery' }) });
   const server = await createServer({
     host: config.host,

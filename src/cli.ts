@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import { variableNames } from './config/settings.ts';
-import { notes, variables, type VariableNotes } from './config/variables.ts';
+import { variables, type VariableNotes } from './config/variables.ts';
 
 /** What a command line asks for. `text` is to be printed as it is. */
 export type Command =
@@ -57,10 +57,7 @@ Examples:
 type Documented = VariableNotes & { readonly name: string };
 
 function groups(): readonly (readonly [group: string, variables: readonly Documented[]])[] {
-  const documented = variableNames.flatMap((name) => {
-    const note = notes.get(variables.shape[name]);
-    return note === undefined ? [] : [{ name, ...note }];
-  });
+  const documented = variableNames.map((name) => ({ name, ...variables[name] }));
   return Object.entries(Object.groupBy(documented, ({ group }) => group));
 }
 

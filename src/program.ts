@@ -3,6 +3,7 @@ import { readCommandLine } from './cli.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { welcome } from './embedded/welcome.ts';
 import { createLogger, type Logger } from './operations/logger.ts';
+import { releaseStartMemory } from './operations/memory.ts';
 
 /** sysexits has nothing for it; 2 is what shells and getopt use for "asked for wrongly". */
 const exitMisused = 2;
@@ -39,6 +40,7 @@ async function main(argv: readonly string[]): Promise<void> {
     },
   });
   stopOnSignals(() => app.stop(), logger);
+  releaseStartMemory(); // before anybody is told to come
   logger.info({ url: app.url, role: config.role, mode: config.mode }, 'ready');
   if (config.mode === 'embedded') process.stderr.write(welcome(app.url, config.gateway.graphiql));
 }

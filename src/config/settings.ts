@@ -1,15 +1,14 @@
-import type { z } from 'zod';
-
-import { notes, variables, type VariableName } from './variables.ts';
+import { Misread } from './readers.ts';
+import { variables, type VariableName } from './variables.ts';
 
 export type Role = 'serve' | 'bridge' | 'all';
 export type Environment = Readonly<Record<string, string | undefined>>;
 /** The variables that are set, as text. */
 export type Present = Readonly<Partial<Record<VariableName, string>>>;
 /** The variables that are set, parsed. */
-export type Settings = Readonly<z.output<typeof variables>>;
+export type Settings = { readonly [Name in VariableName]?: ReturnType<(typeof variables)[Name]['read']> };
 
-export const variableNames = Object.keys(variables.shape) as readonly VariableName[]; // Object.keys loses the literal keys
+export const variableNames = Object.keys(variables) as readonly VariableName[]; // Object.keys loses the literal keys
 
 /** An empty value counts as unset: that is how compose files and shells pass on what nobody gave. */
 export function presentIn(env: Environment): Present {
@@ -18,27 +17,25 @@ export function presentIn(env: Environment): Present {
     const value = env[name];
     if (value === undefined || value.trim() === '') continue;
     // White space around a secret may belong to it; the issuer signed with it.
-    present[name] = isSecret(name) ? value : value.trim();
+    present[name] = variables[name].secret ? value : value.trim();
   }
   return present;
 }
 
 /** Each variable on its own; what cannot be read is left out and named in `problems`, which never quote a secret. */
 export function readVariables(present: Present, problems: string[]): Settings {
-  const result = variables.safeParse(present);
-  if (result.success) return result.data;
-  const broken = new Set<string>();
-  for (const issue of result.error.issues) {
-    const name = variableNames.find((known) => known === issue.path[0]);
-    if (name === undefined || broken.has(name)) continue;
-    broken.add(name);
-    problems.push(isSecret(name) ? `${name} ${issue.message}` : `${name}=${quotable(present[name] ?? '')} ${issue.message}`);
+  const read: [VariableName, unknown][] = [];
+  for (const name of variableNames) {
+    const value = present[name];
+    if (value === undefined) continue;
+    try {
+      read.push([name, variables[name].read(value)]);
+    } catch (error) {
+      if (!(error instanceof Misread)) throw error;
+      problems.push(variables[name].secret ? `${name} ${error.message}` : `${name}=${quotable(value)} ${error.message}`);
+    }
   }
-  return variables.parse(Object.fromEntries(Object.entries(present).filter(([name]) => !broken.has(name))));
-}
-
-function isSecret(name: VariableName): boolean {
-  return notes.get(variables.shape[name])?.secret ?? true;
+  return Object.fromEntries(read); // each by the reader of its own name
 }
 
 /** One line, and not longer than it helps. */

@@ -1,7 +1,6 @@
-import { z } from 'zod';
-
 import { readPublicKey } from '../auth/public-key.ts';
 import { parseRedisUrl } from '../redis-url.ts';
+import { acceptedBy, address, choice, list, matching, ofLength, type Reader, text, toggle, wholeNumber } from './readers.ts';
 
 /** What `--help` and the operators' page say of a variable. */
 export interface VariableNotes {
@@ -13,66 +12,34 @@ export interface VariableNotes {
   readonly secret: boolean;
 }
 
-/** Notes of every variable, by its schema; `variables` is the table. */
-export const notes = z.registry<VariableNotes>();
+interface Variable<T> extends VariableNotes {
+  readonly read: Reader<T>;
+}
 
 type Group = VariableNotes['group'];
-const noted = <S extends z.ZodType>(group: Group, schema: S, means: string, otherwise: string): S => {
-  notes.add(schema, { group, means, otherwise, secret: false });
-  return schema;
-};
-const secret = <S extends z.ZodType>(group: Group, schema: S, means: string, otherwise: string): S => {
-  notes.add(schema, { group, means, otherwise, secret: true });
-  return schema;
-};
-
-// The problem of a schema says what is wrong and what to set; the name, and the value of what is no secret, go in front of it.
-const text = z.string();
-const toggle = () =>
-  z
-    .stringbool({ truthy: ['true', 'on'], falsy: ['false', 'off'], error: 'is neither on nor off: set it to true or false' })
-    .optional();
-const choice = <const T extends readonly string[]>(values: T) =>
-  z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(values, { error: `is unknown: set it to one of ${values.join(', ')}` }))
-    .optional();
-const wholeNumber = (least: number, most: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, `is not a whole number: set it to one from ${least} to ${most}`)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `is out of range: set it to a whole number from ${least} to ${most}`)
-    .optional();
-const list = (item: RegExp, problem: string) =>
-  text
-    .transform((value) => [...new Set(value.split(',').map((part) => part.trim()))].filter((part) => part !== ''))
-    .refine((items) => items.length > 0 && items.every((part) => item.test(part)), problem);
-const address = (schemes: readonly string[], example: string) =>
-  text.trim().superRefine((value, context) => {
-    const report = (message: string) => context.addIssue({ code: 'custom', message });
-    const url = URL.canParse(value) ? new URL(value) : null;
-    if (url === null || url.hostname === '') report(`is not an address: set it to one like ${example}`);
-    else if (!schemes.includes(url.protocol))
-      report(`has another scheme than ${schemes.join('// or ')}//: set it to one like ${example}`);
-    else if (url.username + url.password !== '') report('carries a user or password: set it without them');
-  });
-const redisAddress = () =>
-  text.trim().superRefine((value, context) => {
-    try {
-      parseRedisUrl(value);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-    }
-  });
+const noted = <T>(group: Group, read: Reader<T>, means: string, otherwise: string): Variable<T> => ({
+  read,
+  group,
+  means,
+  otherwise,
+  secret: false,
+});
+const secret = <T>(group: Group, read: Reader<T>, means: string, otherwise: string): Variable<T> => ({
+  ...noted(group, read, means, otherwise),
+  secret: true,
+});
 
 const broker = /^[A-Za-z0-9._-]{1,255}:(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/; // kafkajs takes no IPv6 literals
+/** With the blanks around it that a secret keeps. */
+const redisAddress: Reader<string> = (value) => acceptedBy(parseRedisUrl)(value.trim());
 const topicName = /^[A-Za-z0-9._-]{1,249}$/;
 const topicProblem = 'is not a Kafka topic name: set it to letters, digits and . _ - (at most 249)';
 
-/** Every variable there is: its syntax as a schema, and in `notes` what it means. What depends on several of them is in `config.ts`. */
-export const variables = z.object({
+/**
+ * Every variable there is: how it is read and what it means. What depends on several of them is in `config.ts`. Read by hand, because a
+ * validation library is some megabytes that every process would hold for ever after the first milliseconds of its life.
+ */
+export const variables = {
   ROLE: noted(
     'Process',
     choice(['serve', 'bridge', 'all']),
@@ -81,7 +48,7 @@ export const variables = z.object({
   ),
   HOST: noted(
     'Process',
-    text.regex(/^[A-Za-z0-9.:_%-]{1,255}$/, 'is not a host: set it to a name or an address, without scheme or port').optional(),
+    matching(/^[A-Za-z0-9.:_%-]{1,255}$/, 'is not a host: set it to a name or an address, without scheme or port'),
     'Listen address.',
     '127.0.0.1 embedded, 0.0.0.0 otherwise',
   ),
@@ -93,7 +60,7 @@ export const variables = z.object({
   ),
   PUBLIC_URL: secret(
     'Process',
-    address(['http:', 'https:'], 'https://lifeline.example').optional(),
+    address(['http:', 'https:'], 'https://lifeline.example'),
     'The address that clients use, where it is not the one in their requests.',
     "each request's own host",
   ),
@@ -124,20 +91,20 @@ export const variables = z.object({
 
   REDIS_URL: secret(
     'Redis',
-    redisAddress().optional(),
+    redisAddress,
     'One server: redis://user:password@host:6379/0. Sentinel: redis+sentinel://user:password@host:26379,host:26379/master-name. ' +
       'Cluster: redis://user:password@host:6379,host:6379. TLS: rediss for redis. Needed by every role unless embedded.',
     'embedded, if KAFKA_BROKERS is not set either',
   ),
   REDIS_TLS_CA: noted(
     'Redis',
-    text.optional(),
+    text,
     'File with the certificates (PEM) that sign the servers of a rediss address, where the system does not know them.',
     "the system's",
   ),
   REDIS_PREFIX: noted(
     'Redis',
-    text.regex(/^[A-Za-z0-9._-]{1,64}$/, 'is not a key prefix: set it to letters, digits and . _ - (at most 64)').optional(),
+    matching(/^[A-Za-z0-9._-]{1,64}$/, 'is not a key prefix: set it to letters, digits and . _ - (at most 64)'),
     'First part of every key; installations that share a Redis need one each.',
     'lifeline',
   ),
@@ -150,38 +117,38 @@ export const variables = z.object({
 
   KAFKA_BROKERS: noted(
     'Kafka',
-    list(broker, 'is not a list of brokers: set it to host:port, with commas between them').optional(),
+    list(broker, 'is not a list of brokers: set it to host:port, with commas between them'),
     'Comma list of host:port. Needed by bridge and all unless embedded.',
     'embedded, if REDIS_URL is not set either',
   ),
   KAFKA_TOPICS: noted(
     'Kafka',
-    list(topicName, topicProblem).optional(),
+    list(topicName, topicProblem),
     'Comma list of the topics to read.',
     'rte-completion,call-notifications',
   ),
   KAFKA_DEAD_LETTER_TOPIC: noted(
     'Kafka',
-    text.regex(topicName, topicProblem).optional(),
+    matching(topicName, topicProblem),
     'Where records go that cannot be delivered.',
     'lifeline-dead-letters',
   ),
   KAFKA_GROUP_ID: noted(
     'Kafka',
-    text.max(249, 'is longer than 249 characters: set a shorter one').optional(),
+    ofLength(1, 249, 'is longer than 249 characters: set a shorter one'),
     'Consumer group; the same for all bridges of one installation.',
     'lifeline-bridge',
   ),
   KAFKA_CREATE_TOPICS: noted(
     'Kafka',
-    toggle(),
+    toggle,
     'true: create missing topics (development).',
     'false: a missing topic keeps /readyz red',
   ),
-  KAFKA_SSL: noted('Kafka', toggle(), 'true: talk TLS to the brokers.', 'false'),
+  KAFKA_SSL: noted('Kafka', toggle, 'true: talk TLS to the brokers.', 'false'),
   KAFKA_SSL_CA: noted(
     'Kafka',
-    text.optional(),
+    text,
     'File with the certificates (PEM) that sign the brokers, where the system does not know them.',
     "the system's",
   ),
@@ -191,43 +158,32 @@ export const variables = z.object({
     'plain, scram-sha-256 or scram-sha-512.',
     'no SASL',
   ),
-  KAFKA_SASL_USERNAME: noted('Kafka', text.optional(), 'SASL user.', 'no SASL'),
-  KAFKA_SASL_PASSWORD: secret('Kafka', text.optional(), 'SASL password.', 'no SASL'),
+  KAFKA_SASL_USERNAME: noted('Kafka', text, 'SASL user.', 'no SASL'),
+  KAFKA_SASL_PASSWORD: secret('Kafka', text, 'SASL password.', 'no SASL'),
 
   JWT_JWKS_URL: secret(
     'Tokens and cursors',
-    address(['http:', 'https:'], 'https://issuer.example/.well-known/jwks.json').optional(),
+    address(['http:', 'https:'], 'https://issuer.example/.well-known/jwks.json'),
     "The issuer's key set (JWKS). serve and all need exactly one of the three JWT key variables unless embedded.",
     'one of the other two',
   ),
   JWT_PUBLIC_KEY: secret(
     'Tokens and cursors',
-    text
-      .superRefine((value, context) => {
-        try {
-          readPublicKey(value);
-        } catch (error) {
-          context.addIssue({
-            code: 'custom',
-            message: `cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-          });
-        }
-      })
-      .optional(),
+    acceptedBy(readPublicKey, 'cannot be used: '),
     String.raw`The issuer's public key (PEM; line breaks may be written as \n): RSA, EC P-256, P-384, P-521 or Ed25519.`,
     'one of the other two',
   ),
   JWT_SECRET: secret(
     'Tokens and cursors',
-    text.optional(),
+    text,
     'The secret that HS256 tokens are signed with; 32 bytes or more.',
     'one of the other two; embedded invents one',
   ),
-  JWT_ISSUER: noted('Tokens and cursors', text.optional(), 'The only `iss` accepted.', 'any'),
-  JWT_AUDIENCE: noted('Tokens and cursors', text.optional(), 'Must be among the `aud` of a token.', 'any'),
+  JWT_ISSUER: noted('Tokens and cursors', text, 'The only `iss` accepted.', 'any'),
+  JWT_AUDIENCE: noted('Tokens and cursors', text, 'Must be among the `aud` of a token.', 'any'),
   CURSOR_SECRET: secret(
     'Tokens and cursors',
-    text.min(32, 'is too short: set it to at least 32 random characters, the same for all gateways').optional(),
+    ofLength(32, Infinity, 'is too short: set it to at least 32 random characters, the same for all gateways'),
     'Signs cursors; at least 32 characters, the same for all gateways. Needed by serve and all unless embedded.',
     'embedded invents one',
   ),
@@ -237,12 +193,12 @@ export const variables = z.object({
     list(
       /^(\*|https?:\/\/[A-Za-z0-9.:[\]-]{1,255})$/,
       'is not a list of origins: set it to scheme://host[:port], with commas between them, no path',
-    ).optional(),
+    ),
     'Comma list of the origins whose pages may call us; * is any, without credentials.',
     'our own only',
   ),
-  INTROSPECTION: noted('Browsers', toggle(), 'off: nobody may ask for the schema.', 'on'),
-  GRAPHIQL: noted('Browsers', toggle(), 'on: the GraphiQL page at /graphql.', 'on embedded, off otherwise'),
-});
+  INTROSPECTION: noted('Browsers', toggle, 'off: nobody may ask for the schema.', 'on'),
+  GRAPHIQL: noted('Browsers', toggle, 'on: the GraphiQL page at /graphql.', 'on embedded, off otherwise'),
+} as const satisfies Readonly<Record<string, Variable<unknown>>>;
 
-export type VariableName = keyof typeof variables.shape;
+export type VariableName = keyof typeof variables;
