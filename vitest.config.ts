@@ -9,7 +9,7 @@ export default defineConfig({
     // Faults none of which is quick: `npm run faults` has them.
     exclude: [...configDefaults.exclude, 'test/**/*.long.test.ts'],
     globalSetup: ['test/support/redis-installed.ts', 'test/support/kafka-global.ts'],
-    setupFiles: ['test/support/warnings.ts'],
+    setupFiles: ['test/support/warnings.ts', 'test/support/orphan.ts'],
     pool: 'forks',
     // Real servers on a small machine: more files at once only make them wait for each other.
     maxWorkers: 2,

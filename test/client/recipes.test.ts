@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
+import { endsWithUs } from '../support/ends-with-us.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Lifeline, startLifeline } from '../support/lifeline.ts';
 import { type Member, newMember } from '../support/member.ts';
@@ -46,7 +47,7 @@ function start(page: string, more = '') {
     ],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  running.push(app);
+  running.push(endsWithUs(app));
   const printed = { text: '' };
   for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (printed.text += chunk));
   return {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
+import { endsWithUs } from '../support/ends-with-us.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Lifeline, startLifeline } from '../support/lifeline.ts';
 
@@ -29,6 +30,7 @@ test('the snippet for an app prints each result once and acknowledges it', async
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endsWithUs(app);
   let output = '';
   for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   try {
@@ -47,6 +49,7 @@ test('the snippet for the client library prints results, and acknowledges them',
   // The package is not built here: what its subpath is built from takes its place.
   const source = snippet.replace("'lifeline/client'", `'${new URL('../../src/client/index.ts', import.meta.url).href}'`);
   const app = spawn(process.execPath, ['--input-type=module', '--eval', source], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  endsWithUs(app);
   let output = '';
   for (const stream of [app.stdout, app.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   try {

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 
 import { expect } from 'vitest';
 
+import { endsWithUs } from '../support/ends-with-us.ts';
 import { eventually } from '../support/eventually.ts';
 import { request, subscribe } from '../support/graphql.ts';
 import { type Lifeline, tokenFor } from '../support/lifeline.ts';
@@ -109,6 +110,7 @@ siege('a frozen client is cut, keeps everything pending, and has it all when it 
     const client: ChildProcess = spawn(process.execPath, [script, gateway.wsUrl, token, 'frozen'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    endsWithUs(client);
     try {
       const ids = new Set<string>();
       if (client.stdout !== null) createInterface({ input: client.stdout }).on('line', (id) => ids.add(id));

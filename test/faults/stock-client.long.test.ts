@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'vitest';
 
+import { endsWithUs } from '../support/ends-with-us.ts';
 import { eventually } from '../support/eventually.ts';
 import { tokenFor } from '../support/lifeline.ts';
 import { plainFault, withFleet } from './harness/fault.ts';
@@ -50,6 +51,7 @@ function startReadmeApp(gatewayPort: number, tokenPort: number) {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  endsWithUs(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   return { child, output: () => output };

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
+import { endsWithUs } from '../support/ends-with-us.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** One thing that the program tells; which fields there are depends on `what`. */
@@ -31,16 +32,12 @@ export interface KotlinProgram {
   kill(): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-
 /** Starts the program with `--name value` for each option. */
 export function startKotlin(classPath: string, options: Readonly<Record<string, string>>): KotlinProgram {
   const memory = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = spawn('java', [...memory, '-cp', classPath, 'lifeline.MainKt', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const args = [...memory, '-cp', classPath, 'lifeline.MainKt', ...given];
+  const child = endsWithUs(spawn('java', args, { stdio: ['pipe', 'pipe', 'pipe'] }));
   const lines: Line[] = [];
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-4_000)));

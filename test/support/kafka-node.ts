@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createClient } from '../../src/bridge/kafkajs.ts';
+import { endsWithUs } from './ends-with-us.ts';
 import { kafkaJars } from './kafka-jars.ts';
 
 /** One broker process, which is a controller too. */
@@ -50,10 +51,6 @@ export interface Quorum {
 
 const startTimeoutMs = 60_000;
 export const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-
-// A test run that is cut short must leave no broker behind.
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 export async function createQuorum(nodes: number): Promise<Quorum> {
   const ports: number[] = [];
@@ -133,9 +130,8 @@ interface Broker {
 
 function spawnBroker(jars: string, config: string): Broker {
   const memory = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-  const child = spawn('java', [...memory, '-cp', join(jars, '*'), 'kafka.Kafka', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const args = [...memory, '-cp', join(jars, '*'), 'kafka.Kafka', config];
+  const child = endsWithUs(spawn('java', args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   let output = '';
   const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4_000));
   child.stdout.on('data', keep);

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { createDevTokens } from '../../src/auth/token.ts';
+import { endsWithUs } from './ends-with-us.ts';
 import { eventually } from './eventually.ts';
 
 /** The secret that processes of `startLifeline` are given unless told otherwise, for tokens and for cursors. */
@@ -36,9 +37,6 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-
 /** Starts `lifeline <args>` on a free port and waits for its ready line. Warnings of Node end the process with code 70. */
 export async function startLifeline(
   args: readonly string[],
@@ -46,13 +44,12 @@ export async function startLifeline(
   { imports = [] }: { readonly imports?: readonly string[] } = {},
 ): Promise<Lifeline> {
   const preloaded = [failOnWarning, ...imports].flatMap((file) => ['--import', file]);
-  const child = spawn(process.execPath, [...preloaded, 'src/main.ts', ...args], {
+  const spawned = spawn(process.execPath, [...preloaded, 'src/main.ts', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], PORT: '0', HOST: '127.0.0.1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const child = endsWithUs(spawned);
   const log: LogLine[] = [];
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { Redis } from 'ioredis';
 
+import { endsWithUs } from './ends-with-us.ts';
 import { eventually } from './eventually.ts';
 import { freePort, replicated } from './redis-cluster.ts';
 import { startRedis, type TestRedis } from './redis.ts';
@@ -52,10 +53,6 @@ interface Sentinel {
 
 const masterName = 'lifeline';
 
-// A test run that is cut short must leave no server behind.
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
-
 export async function startRedisSentinel({
   sentinels: count = 3,
   downAfterMs = 800,
@@ -96,9 +93,7 @@ export async function startRedisSentinel({
           .map((other) => `sentinel known-sentinel ${masterName} 127.0.0.1 ${other.port} ${other.id}`),
       ];
       await writeFile(file, `${lines.join('\n')}\n`);
-      const child = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' });
-      running.add(child);
-      child.once('exit', () => running.delete(child));
+      const child = endsWithUs(spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' }));
       sentinels.push({ port, id, child });
     }
 

@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 
 import { Redis } from 'ioredis';
 
+import { endsWithUs } from './ends-with-us.ts';
+
 export interface RedisOptions {
   /** Added behind the defaults (`--save '' --appendonly no`), so they win over them. */
   readonly args?: readonly string[];
@@ -39,10 +41,6 @@ export interface TestRedis {
 }
 
 const startTimeoutMs = 10_000;
-
-// A test run that is cut short must leave no server behind.
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** @throws Error with one sentence on what to do when there is no `redis-server` */
 export async function startRedis(options?: RedisOptions): Promise<TestRedis> {
@@ -123,9 +121,7 @@ async function startOwn(options: RedisOptions): Promise<TestRedis> {
 
 /** Settles when the server accepts connections, its append-only file loaded. */
 async function start(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  running.add(child);
-  child.once('exit', () => running.delete(child));
+  const child = endsWithUs(spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   child.stderr.resume();
 
   const output: string[] = [];
