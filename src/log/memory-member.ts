@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { MemberEvent } from '../event/event.ts';
 import type { Acknowledgement, Retention } from './log.ts';
@@ -52,10 +52,7 @@ export class MemberLog {
     if (this.#sequences.has(event.id)) return null;
     this.#sequence++;
     this.#pending++;
-    this.#chain = createHash('sha1')
-      .update(this.#chain + event.id)
-      .digest('hex')
-      .slice(0, 8);
+    this.#chain = hash('sha1', this.#chain + event.id).slice(0, 8);
     const entry: Readable = {
       id: event.id,
       sequence: this.#sequence,

@@ -9,6 +9,7 @@ const names = [
   'read',
   'fetch',
   'heads',
+  'positions',
   'acknowledge',
   'due',
   'sweep',

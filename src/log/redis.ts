@@ -76,7 +76,8 @@ export function createRedisLog({
   const doorbell = createDoorbell(topology, logger.child({ part: 'doorbell' }), (address) => nodes.runIdAt(address));
 
   // Errors of ioredis carry the command with all its arguments, payloads and passwords too: only the sentence goes on.
-  const unavailable = (error: Error) => new LifelineError('UNAVAILABLE', undefined, { cause: new Error(error.message) });
+  const asUnavailable = (error: Error) =>
+    error instanceof LifelineError ? error : new LifelineError('UNAVAILABLE', undefined, { cause: new Error(error.message) });
   // 48 random bits. Every call brings one, and Node draws those of a UUID in advance.
   const epochCandidate = () => randomUUID().slice(-12);
 
@@ -84,7 +85,7 @@ export function createRedisLog({
   const runAll = async (calls: readonly RedisCall[]): Promise<unknown[]> =>
     (await send(nodes, scripts, calls)).map((answer) => {
       if (answer.ok) return answer.reply;
-      throw answer.error instanceof LifelineError ? answer.error : unavailable(answer.error);
+      throw asUnavailable(answer.error);
     });
   const run = async (call: RedisCall): Promise<unknown> => (await runAll([call]))[0];
 
@@ -100,7 +101,7 @@ export function createRedisLog({
         {
           keys,
           epochCandidate,
-          unavailable: (error) => (error instanceof LifelineError ? error : unavailable(error)),
+          unavailable: asUnavailable,
           async run(calls) {
             // Nothing to do is no success while there is nobody to do it.
             if (calls.length === 0) await nodes.owner(nodes.slotOf(keys.meta));
@@ -114,7 +115,16 @@ export function createRedisLog({
             if (failure !== undefined || recovered) writeFailure = failure;
             return answers;
           },
-          fields: (hashes, field) => runAll(hashes.map((hash) => ({ command: 'hget', keys: [hash], args: [field] }))),
+          async fields(hashes, field) {
+            const [first, ...others] = hashes;
+            if (!topology.sharded && first !== undefined) {
+              const [answer] = await send(nodes, scripts, [{ script: 'positions', keys: [first, ...others], args: [field] }]);
+              if (answer?.ok === true) return list(answer.reply);
+              // What looks like one server may be a proxy in front of several.
+              if (answer?.ok === false && !answer.error.message.startsWith('CROSSSLOT')) throw asUnavailable(answer.error);
+            }
+            return runAll(hashes.map((hash) => ({ command: 'hget', keys: [hash], args: [field] })));
+          },
         },
         topic,
         partition,
