@@ -1,7 +1,7 @@
-import type { EventLog, Listener } from '../log/log.ts';
+import type { EventLog, Listener, Ring } from '../log/log.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
-import { createFeed, type Feed, type Tap } from './feed.ts';
+import { Feed, type Tap } from './feed.ts';
 
 /** How often the position of every connected member is compared with the log: the longest a lost doorbell can go unnoticed. */
 const defaultSweepMs = 5_000;
@@ -18,12 +18,8 @@ export interface Hub {
 
 export interface Membership {
   readonly feed: Feed;
-  leave(): void;
-}
-
-interface Room {
-  readonly feed: Feed;
-  readonly listening: Promise<Listener>;
+  /** Idempotent. */
+  leave(tap: Tap): void;
 }
 
 export interface HubParts {
@@ -38,26 +34,22 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
   let sweeping = false;
   let sweepAgain = false;
 
-  const open = (member: string): Room => {
-    const feed = createFeed();
-    const listening = log.listen(member, (ring) => {
-      feed.ring(ring);
-      if (ring.kind === 'interrupted') sweepSoon();
-    });
-    const room = { feed, listening };
-    rooms.set(member, room);
-    metrics.listeners.set(rooms.size);
-    return room;
-  };
-
-  const close = (member: string, room: Room) => {
-    if (rooms.get(member) === room) rooms.delete(member);
+  const close = (room: Room) => {
+    if (rooms.get(room.member) === room) rooms.delete(room.member);
     metrics.listeners.set(rooms.size);
     // A rejected listen has nothing to close, and its joiners have the error.
     room.listening.then(
       (listener) => listener.close(),
       () => undefined,
     );
+  };
+  const owner: RoomOwner = { listen: (member, onRing) => log.listen(member, onRing), onInterrupted: () => sweepSoon(), close };
+
+  const open = (member: string): Room => {
+    const room = new Room(member, owner);
+    rooms.set(member, room);
+    metrics.listeners.set(rooms.size);
+    return room;
   };
 
   const sweep = async () => {
@@ -94,21 +86,44 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
   return {
     async join(member, tap) {
       const room = rooms.get(member) ?? open(member);
-      room.feed.taps.add(tap);
-      const leave = () => {
-        if (room.feed.taps.delete(tap) && room.feed.taps.size === 0) close(member, room);
-      };
+      room.feed.join(tap);
       try {
         await room.listening;
       } catch (error) {
-        leave();
+        room.leave(tap);
         throw error;
       }
-      return { feed: room.feed, leave };
+      return room;
     },
     close() {
       clearInterval(timer);
-      for (const [member, room] of rooms) close(member, room);
+      for (const room of rooms.values()) close(room);
     },
   };
+}
+
+interface RoomOwner {
+  listen(member: string, onRing: (ring: Ring) => void): Promise<Listener>;
+  onInterrupted(): void;
+  close(room: Room): void;
+}
+
+class Room implements Membership {
+  readonly member: string;
+  readonly feed = new Feed();
+  readonly listening: Promise<Listener>;
+  readonly #owner: RoomOwner;
+
+  constructor(member: string, owner: RoomOwner) {
+    this.member = member;
+    this.#owner = owner;
+    this.listening = owner.listen(member, (ring) => {
+      this.feed.ring(ring);
+      if (ring.kind === 'interrupted') owner.onInterrupted();
+    });
+  }
+
+  leave(tap: Tap): void {
+    if (this.feed.leave(tap)) this.#owner.close(this);
+  }
 }

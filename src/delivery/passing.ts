@@ -4,31 +4,30 @@ import type { MemberEvent } from '../event/event.ts';
 const channelsAtMost = 64;
 
 /** Best-effort events waiting for a slow socket: the latest per channel, because nobody wants yesterday's percentage. */
-export interface Passing {
-  put(event: MemberEvent): void;
-  take(): MemberEvent | undefined;
-  readonly empty: boolean;
+export class Passing {
+  /** The one that waits longest first. */
+  #latest: readonly MemberEvent[] = none;
+
+  /** @returns why an event had to go for it, if one had to */
+  put(event: MemberEvent): 'superseded' | 'overflow' | null {
+    const others = this.#latest.filter(({ channel }) => channel !== event.channel);
+    const superseded = others.length < this.#latest.length;
+    const overflow = others.length >= channelsAtMost;
+    if (overflow) others.shift();
+    others.push(event);
+    this.#latest = others;
+    return superseded ? 'superseded' : overflow ? 'overflow' : null;
+  }
+
+  take(): MemberEvent | undefined {
+    const [first] = this.#latest;
+    if (first !== undefined) this.#latest = this.#latest.length === 1 ? none : this.#latest.slice(1);
+    return first;
+  }
+
+  get empty(): boolean {
+    return this.#latest.length === 0;
+  }
 }
 
-export function createPassing(onDropped: (reason: 'superseded' | 'overflow') => void): Passing {
-  const latest = new Map<string, MemberEvent>();
-  const removeFirst = () => {
-    const [first] = latest;
-    if (first !== undefined) latest.delete(first[0]);
-    return first?.[1];
-  };
-  return {
-    put(event) {
-      if (latest.delete(event.channel)) onDropped('superseded');
-      latest.set(event.channel, event);
-      if (latest.size > channelsAtMost) {
-        removeFirst();
-        onDropped('overflow');
-      }
-    },
-    take: removeFirst,
-    get empty() {
-      return latest.size === 0;
-    },
-  };
-}
+const none: readonly MemberEvent[] = [];

@@ -5,13 +5,16 @@
 export interface Pull<Item> {
   /** The next item if it is there; undefined: see `more`. */
   take(): Item | undefined;
-  /**
-   * Asked only after `take` had nothing, by one at a time. `answer` is called once, and never before this returns: with `more` when `take` is
-   * worth another look, with anything else when there will be none.
-   */
-  more(answer: (outcome: Outcome) => void): void;
+  /** Asked only after `take` had nothing, by one at a time. The asker is answered once, and never before this returns. */
+  more(asker: Asker): void;
   /** Answers a waiting `more` at once, releases everything. Idempotent. */
   close(): void;
+}
+
+/** Who waits: an object and not a callback, because every idle subscription would hold one of its own. */
+export interface Asker {
+  /** With `more` when `take` is worth another look, with anything else when there will be none. */
+  answer(outcome: Outcome): void;
 }
 
 /** A failure is told once; the source is closed after it. */
@@ -22,41 +25,69 @@ export type PullIterator<Item> = AsyncIterableIterator<Item> & Pull<Item>;
 const done = { done: true, value: undefined } as const;
 
 /**
- * A source for whoever wants an async iterator. Its `return` settles at once, whatever `next` waits for: an async generator's would wait
+ * A source that is an async iterator too. Its `return` settles at once, whatever `next` waits for: an async generator's would wait
  * behind it.
  */
-export function iterate<Item>(source: Pull<Item>): PullIterator<Item> {
-  let turn: Promise<unknown> = Promise.resolve();
+export abstract class PullSource<Item> implements PullIterator<Item> {
+  #turn: Promise<unknown> | undefined;
 
-  const pull = async (): Promise<IteratorResult<Item>> => {
+  abstract take(): Item | undefined;
+  abstract more(asker: Asker): void;
+  abstract close(): void;
+
+  next(): Promise<IteratorResult<Item>> {
+    const result = (this.#turn ?? Promise.resolve()).then(() => this.#pull());
+    this.#turn = result.catch(() => undefined); // whoever asked has the error; the next in line gets `done`
+    return result;
+  }
+
+  return(): Promise<IteratorResult<Item>> {
+    this.close();
+    return Promise.resolve(done);
+  }
+
+  throw(error: unknown): Promise<IteratorResult<Item>> {
+    this.close();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #pull(): Promise<IteratorResult<Item>> {
     for (;;) {
-      const value = source.take();
+      const value = this.take();
       if (value !== undefined) return { done: false, value };
-      const outcome = await new Promise<Outcome>((resolve) => source.more(resolve));
+      const outcome = await new Promise<Outcome>((resolve) => this.more({ answer: resolve }));
       if (outcome === 'end') return done;
       if (outcome !== 'more') throw outcome.failure;
     }
-  };
+  }
+}
 
-  return {
-    take: () => source.take(),
-    more: (answer) => source.more(answer),
-    close: () => source.close(),
-    next() {
-      const result = turn.then(pull);
-      turn = result.catch(() => undefined); // whoever asked has the error; the next in line gets `done`
-      return result;
-    },
-    return() {
-      source.close();
-      return Promise.resolve(done);
-    },
-    throw(error) {
-      source.close();
-      return Promise.reject(error);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+/** A source for whoever wants an async iterator. */
+export function iterate<Item>(source: Pull<Item>): PullIterator<Item> {
+  return source instanceof PullSource ? source : new Iterated(source);
+}
+
+class Iterated<Item> extends PullSource<Item> {
+  readonly #source: Pull<Item>;
+
+  constructor(source: Pull<Item>) {
+    super();
+    this.#source = source;
+  }
+
+  take(): Item | undefined {
+    return this.#source.take();
+  }
+
+  more(asker: Asker): void {
+    this.#source.more(asker);
+  }
+
+  close(): void {
+    this.#source.close();
+  }
 }

@@ -13,11 +13,16 @@ export function redeliveryDelay(attempt: number, random: number): number {
   return Math.round(delay * (1 - jitter + 2 * jitter * random));
 }
 
-/** Calls `due` once `delayMs` have passed, to within one slot. Cancel with the handle's owner: `due` must cope with being late. */
+/** Whose time comes. */
+export interface Timed {
+  onTime(): void;
+}
+
+/** Tells whoever is scheduled once `delayMs` have passed, to within one slot, and must cope with being late. Cancel with its owner. */
 export interface Wheel {
   /** Its clock, ms. */
   readonly now: () => number;
-  schedule(delayMs: number, due: () => void): Scheduled;
+  schedule(delayMs: number, timed: Timed): Scheduled;
   stop(): void;
 }
 
@@ -32,7 +37,7 @@ const slotMs = 100;
  * and cancelled again within milliseconds. Slots are filled by absolute time; the timer runs only while something is scheduled.
  */
 export function createWheel(now: () => number = () => performance.now()): Wheel {
-  const slots = new Map<number, Set<() => void>>();
+  const slots: Slots = new Map();
   let timer: NodeJS.Timeout | undefined;
   let turned = Math.floor(now() / slotMs);
 
@@ -42,7 +47,7 @@ export function createWheel(now: () => number = () => performance.now()): Wheel 
     for (; turned <= current; turned++) {
       const slot = slots.get(turned);
       slots.delete(turned);
-      for (const due of slot ?? []) due();
+      for (const entry of slot ?? []) entry.onTime();
     }
     if (slots.size === 0) stop();
   };
@@ -53,27 +58,44 @@ export function createWheel(now: () => number = () => performance.now()): Wheel 
 
   return {
     now,
-    schedule(delayMs, due) {
+    schedule(delayMs, timed) {
       if (timer === undefined) {
         turned = Math.floor(now() / slotMs);
         timer = setInterval(turn, slotMs);
         timer.unref();
       }
-      const at = Math.max(Math.floor((now() + delayMs) / slotMs), turned) + 1;
-      let slot = slots.get(at);
-      if (slot === undefined) slots.set(at, (slot = new Set()));
-      const entry = () => due(); // its own identity: the same callback may be scheduled twice in a slot
-      slot.add(entry);
-      return {
-        cancel() {
-          const live = slots.get(at);
-          if (live?.delete(entry) && live.size === 0) slots.delete(at);
-        },
-      };
+      return new InSlot(slots, Math.max(Math.floor((now() + delayMs) / slotMs), turned) + 1, timed);
     },
     stop() {
       stop();
       slots.clear();
     },
   };
+}
+
+type Slots = Map<number, Set<InSlot>>;
+
+/** Has its own identity: the same object may be scheduled twice in a slot. */
+class InSlot implements Scheduled, Timed {
+  readonly #slots: Slots;
+  readonly #at: number;
+  readonly #timed: Timed;
+
+  constructor(slots: Slots, at: number, timed: Timed) {
+    this.#slots = slots;
+    this.#at = at;
+    this.#timed = timed;
+    const slot = slots.get(at);
+    if (slot === undefined) slots.set(at, new Set([this]));
+    else slot.add(this);
+  }
+
+  onTime(): void {
+    this.#timed.onTime();
+  }
+
+  cancel(): void {
+    const live = this.#slots.get(this.#at);
+    if (live?.delete(this) && live.size === 0) this.#slots.delete(this.#at);
+  }
 }

@@ -6,12 +6,12 @@ import type { EventLog, Position } from '../log/log.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import type { Delivery, DeliveryService, Filter, SubscribeRequest } from './delivery.ts';
+import { createCopies } from './copies.ts';
 import { foldVideoVisit } from './fold.ts';
 import { createHub } from './hub.ts';
 import { readPage } from './page.ts';
-import { iterate } from './pull.ts';
 import { createWheel } from './redelivery.ts';
-import { createStream, type Stream } from './stream.ts';
+import { createStream, type Stream, type StreamParts } from './stream.ts';
 
 export interface DeliveryParts {
   readonly log: EventLog;
@@ -29,28 +29,35 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
   const hub = createHub(parts);
   const wheel = createWheel();
   const streams = new Set<Stream>();
+  const answered = {
+    acknowledged: metrics.acknowledgements.labels('acknowledged'),
+    alreadyAcknowledged: metrics.acknowledgements.labels('already-acknowledged'),
+    unknown: metrics.acknowledgements.labels('unknown'),
+  };
 
   const countResync = (error: unknown) => {
     if (error instanceof LifelineError && error.code === 'RESYNC_REQUIRED') metrics.resyncs.inc();
   };
 
+  const streamParts: StreamParts = {
+    log,
+    hub,
+    wheel,
+    metrics,
+    now,
+    random,
+    firstCopy: createCopies(),
+    onEnd(failure, stream, { transport }) {
+      if (failure !== null) countResync(failure);
+      streams.delete(stream);
+      metrics.subscriptionsActive.dec({ transport });
+    },
+  };
   const subscribe = (request: SubscribeRequest) => {
     metrics.subscriptionsActive.inc({ transport: request.transport });
-    const stream = createStream(request, {
-      log,
-      hub,
-      wheel,
-      metrics,
-      now,
-      random,
-      onEnd(failure) {
-        if (failure !== null) countResync(failure);
-        streams.delete(stream);
-        metrics.subscriptionsActive.dec({ transport: request.transport });
-      },
-    });
+    const stream = createStream(request, streamParts);
     streams.add(stream);
-    return iterate(stream);
+    return stream;
   };
 
   /** Every retained entry of one channel that the principal may see, in order. */
@@ -76,9 +83,9 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
     async acknowledge(principal, ids) {
       const answer = await log.acknowledge(principal.member, ids, principal.accounts);
       // fail-point: between ack script and ack reply
-      metrics.acknowledgements.inc({ result: 'acknowledged' }, answer.acknowledged.length);
-      metrics.acknowledgements.inc({ result: 'already-acknowledged' }, answer.alreadyAcknowledged.length);
-      metrics.acknowledgements.inc({ result: 'unknown' }, answer.unknown.length);
+      answered.acknowledged.inc(answer.acknowledged.length);
+      answered.alreadyAcknowledged.inc(answer.alreadyAcknowledged.length);
+      answered.unknown.inc(answer.unknown.length);
       return answer;
     },
     async coverageUpdate(principal, workflowId) {

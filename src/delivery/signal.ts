@@ -1,27 +1,24 @@
-/** Wakes its one waiter, in the same turn; a wake while nobody waits is remembered, so that none is lost between a look and the wait. */
-export interface Signal {
-  readonly wake: () => void;
-  /** `woken` is called once, and never before this returns. */
-  wait(woken: () => void): void;
+export interface Waiter {
+  woken(): void;
 }
 
-export function createSignal(): Signal {
-  let early = false;
-  let waiter: (() => void) | undefined;
+/** Wakes its one waiter, in the same turn; a wake while nobody waits is remembered, so that none is lost between a look and the wait. */
+export class Signal {
+  #early = false;
+  #waiter: Waiter | undefined;
 
-  const wake = () => {
-    const woken = waiter;
-    waiter = undefined;
-    if (woken === undefined) early = true;
-    else woken();
-  };
-  return {
-    wake,
-    wait(woken) {
-      waiter = woken;
-      if (!early) return;
-      early = false;
-      queueMicrotask(wake);
-    },
-  };
+  wake(): void {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter === undefined) this.#early = true;
+    else waiter.woken();
+  }
+
+  /** `woken` is called once, and never before this returns. */
+  wait(waiter: Waiter): void {
+    this.#waiter = waiter;
+    if (!this.#early) return;
+    this.#early = false;
+    queueMicrotask(() => this.wake());
+  }
 }

@@ -17,6 +17,7 @@ import { LifelineError } from '../errors.ts';
 import type { ClientErrors } from './client-error.ts';
 import { costRule, limits } from './limits.ts';
 import { compileProjection, type Projection } from './projection.ts';
+import { rootFieldRule } from './root-field-rule.ts';
 
 /** GraphQL under our limits and with our errors: the one way through which every transport parses, validates and runs. */
 export interface Engine {
@@ -57,7 +58,7 @@ export function createEngine({
   const sources = new WeakMap<DocumentNode, string>();
   const valid = new WeakSet<DocumentNode>();
   const projections = new WeakMap<DocumentNode, Map<string | null, Projection | null>>();
-  const rules = introspection ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  const rules = [...specifiedRules, rootFieldRule, ...(introspection ? [] : [NoSchemaIntrospectionCustomRule])];
 
   const parse = (source: string): DocumentNode => {
     const known = cache.get(source);

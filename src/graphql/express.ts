@@ -1,75 +1,101 @@
 import type { ExecutionResult } from 'graphql';
 
-import type { Outcome } from '../delivery/pull.ts';
+import type { Asker, Outcome } from '../delivery/pull.ts';
 import type { OpenStream } from './engine.ts';
 
-type Step = IteratorResult<ExecutionResult>;
+/** Where a stream's messages go. */
+export interface Outlet {
+  /** Settles when the kernel took the message; undefined when it has done so already. */
+  push(text: string): Promise<void> | undefined;
+  /** As `push`, for what may be large. */
+  send(text: string): Promise<void>;
+  /** Told once, when nothing more will come: by itself, by the client or by the end of the connection. */
+  ended(id: string, stream: Express, failure: unknown): void;
+}
 
 /**
- * Sends what a projection can write as `next` messages of the operation, and leaves everything else to graphql-ws, which would parse, check and
- * write each of them. Like graphql-ws it asks for the next item when the socket took the last one; a client's `complete` ends it through
- * `return`, as it does any stream.
- *
- * @param push settles when the kernel took the message; undefined when it has done so already
+ * Sends what a projection can write as `next` messages of the operation, and what it cannot as graphql-js answers it. Asks for the next item
+ * when the socket took the last one; a client's `complete` ends it through `return`, which is all that graphql-ws sees of it: its own loop
+ * would parse, check and write each message, and keep a good two kilobytes for each stream that waits.
  */
-export function express(
-  { items, write, run }: OpenStream,
-  id: string,
-  push: (text: string) => Promise<void> | undefined,
-): AsyncIterableIterator<ExecutionResult> {
-  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":{"data":`;
-  let asked: PromiseWithResolvers<Step> | undefined; // graphql-ws asks for one at a time
+export class Express implements Asker, AsyncIterable<never> {
+  readonly #stream: OpenStream;
+  readonly #id: string;
+  readonly #outlet: Outlet;
+  #over = false;
 
-  const answer = (step: Step) => {
-    asked?.resolve(step);
-    asked = undefined;
-  };
-  const fail = (error: unknown) => {
-    items.close(); // whoever iterates does not, after a `next` that threw
-    asked?.reject(error);
-    asked = undefined;
-  };
-  const onOutcome = (outcome: Outcome) => {
-    if (outcome === 'more') pump();
-    else if (outcome === 'end') answer({ done: true, value: undefined });
-    else fail(outcome.failure);
-  };
-  const pump = () => {
+  constructor(stream: OpenStream, id: string, outlet: Outlet) {
+    this.#stream = stream;
+    this.#id = id;
+    this.#outlet = outlet;
+  }
+
+  begin(): void {
+    this.#pump();
+  }
+
+  answer(outcome: Outcome): void {
+    if (outcome === 'more') this.#pump();
+    else this.#end(outcome === 'end' ? null : outcome.failure);
+  }
+
+  return(): Promise<IteratorResult<never>> {
+    this.#end(null);
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  next(): Promise<IteratorResult<never>> {
+    return this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #pump(): void {
+    const { items, write } = this.#stream;
     try {
-      for (;;) {
+      while (!this.#over) {
         const item = items.take();
         if (item === undefined) {
-          items.more(onOutcome);
+          items.more(this);
           return;
         }
         const data = write(item);
-        if (data === undefined) {
-          run(item).then((value) => answer({ done: false, value }), fail);
-          return;
-        }
-        const taken = push(`${head}${data}}}`);
+        const taken =
+          data === undefined
+            ? this.#run(item)
+            : this.#outlet.push(`{"id":${JSON.stringify(this.#id)},"type":"next","payload":{"data":${data}}}`);
         if (taken !== undefined) {
-          taken.then(pump, fail);
+          taken.then(
+            () => this.#pump(),
+            (error: unknown) => this.#end(error),
+          );
           return;
         }
       }
     } catch (error) {
-      fail(error);
+      this.#end(error);
     }
-  };
-  return {
-    next() {
-      asked = Promise.withResolvers<Step>();
-      const { promise } = asked;
-      pump();
-      return promise;
-    },
-    return() {
-      items.close();
-      return Promise.resolve({ done: true, value: undefined });
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  }
+
+  async #run(item: unknown): Promise<void> {
+    await this.#outlet.send(nextMessage(this.#id, await this.#stream.run(item)));
+  }
+
+  #end(failure: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stream.items.close();
+    this.#outlet.ended(this.#id, this, failure);
+  }
+}
+
+/** Keys in the order of graphql-ws. */
+export function nextMessage(id: string, { errors, ...rest }: ExecutionResult): string {
+  return JSON.stringify({ id, type: 'next', payload: errors === undefined ? rest : { ...rest, errors } });
+}
+
+export function completeMessage(id: string): string {
+  return `{"id":${JSON.stringify(id)},"type":"complete"}`;
 }

@@ -1,84 +1,110 @@
 import { LifelineError } from '../errors.ts';
 import { limits } from './limits.ts';
 
-export interface InboxParts {
-  /** Runs one message to its end: for a subscribe message, until the operation is over. Never rejects. */
-  readonly handle: (text: string) => Promise<void>;
+export interface InboxOwner {
+  /** Runs one message to its end: for a subscribe message, until the operation is over, or is a stream that was adopted. Never rejects. */
+  handle(text: string): Promise<void>;
+  /** Whether the id is that of a stream that was adopted. */
+  isStreaming(id: string): boolean;
   /** Answers an operation that is not going to run. */
-  readonly refuse: (id: string, error: LifelineError) => void;
-  readonly close: (code: number, reason: string) => void;
-}
-
-/** What one WebSocket connection receives, on its way to graphql-ws. */
-export interface Inbox {
-  receive(text: string): void;
-  /** The server has sent the operation's last message: its id is free again. */
-  finished(id: string): void;
-  /** Operations being served; at most a few more than a connection may have. */
-  readonly running: number;
+  refuse(id: string, error: LifelineError): void;
+  close(code: number, reason: string): void;
 }
 
 interface Running {
   over: boolean;
   /** The next operation under the same id, waiting for this one to be gone. */
   next: string | null;
+  /** What it is now that `handle` has nothing more to do for it. */
+  onHandled: (() => void) | null;
 }
 
 /**
+ * What one WebSocket connection receives, on its way to graphql-ws.
+ *
  * Closes four holes of graphql-ws 6: an id that is used again right after `complete` (the first operation's clean-up removes the
  * second's entry, which then can be neither completed nor freed at close), message sizes (`maxPayload` hangs up with 1009, which
  * clients never retry), messages nested so deeply that an answer to them cannot be written, and messages of a type only servers send (they
  * throw, which closes with 4500).
  */
-export function createInbox({ handle, refuse, close }: InboxParts): Inbox {
-  const operations = new Map<string, Running>();
+export class Inbox {
+  readonly #owner: InboxOwner;
+  /** What `handle` is busy with; there mostly is nothing. */
+  #operations: Map<string, Running> | undefined;
 
-  const run = async (id: string, text: string) => {
-    const operation: Running = { over: false, next: null };
-    operations.set(id, operation);
-    await handle(text);
-    operations.delete(id);
-    if (operation.next !== null) void run(id, operation.next);
-  };
+  constructor(owner: InboxOwner) {
+    this.#owner = owner;
+  }
 
-  const subscribe = (id: string, text: string) => {
-    const operation = operations.get(id);
-    if (operation === undefined) void run(id, text);
-    else if (operation.over && operation.next === null) operation.next = text;
-    else close(4409, `Subscriber for ${id.slice(0, 64)} already exists`);
-  };
+  /** Operations that `handle` is busy with and that are not over; at most a few more than a connection may have. */
+  get running(): number {
+    let running = 0;
+    for (const { over } of this.#operations?.values() ?? []) if (!over) running += 1;
+    return running;
+  }
 
-  const complete = (id: string, text: string) => {
-    const operation = operations.get(id);
-    if (operation === undefined) return;
-    if (operation.next !== null) {
+  receive(text: string): void {
+    const { type, id } = envelopeOf(text);
+    const sentence = tooMuchOf(text);
+    if (sentence !== null) {
+      if (type === 'subscribe' && id !== null && !this.#isInUse(id))
+        this.#owner.refuse(id, new LifelineError('BAD_USER_INPUT', sentence));
+      else this.#owner.close(4400, sentence);
+    } else if (type === 'subscribe' && id !== null) this.#subscribe(id, text);
+    else if (type === 'complete' && id !== null) this.#complete(id, text);
+    else if (type !== null && typesOfServers.has(type)) this.#owner.close(4400, `Only servers send ${type}`);
+    else void this.#owner.handle(text); // connection_init, ping, pong, and what is malformed: graphql-ws answers it with 4400
+  }
+
+  /** The server has sent the operation's last message: its id is free again. */
+  finished(id: string): void {
+    const operation = this.#operations?.get(id);
+    if (operation !== undefined) operation.over = true;
+  }
+
+  /**
+   * Calls back once `handle` has nothing more to do for the operation, and before anything else is done for its id.
+   *
+   * @returns whether there is such an operation; without one, the connection is closing
+   */
+  onHandled(id: string, then: () => void): boolean {
+    const operation = this.#operations?.get(id);
+    if (operation === undefined) return false;
+    operation.onHandled = then;
+    return true;
+  }
+
+  #isInUse(id: string): boolean {
+    return this.#operations?.has(id) === true || this.#owner.isStreaming(id);
+  }
+
+  async #run(id: string, text: string): Promise<void> {
+    const operation: Running = { over: false, next: null, onHandled: null };
+    (this.#operations ??= new Map<string, Running>()).set(id, operation);
+    await this.#owner.handle(text);
+    this.#operations.delete(id);
+    if (this.#operations.size === 0) this.#operations = undefined;
+    operation.onHandled?.();
+    if (operation.next !== null) void this.#run(id, operation.next);
+  }
+
+  #subscribe(id: string, text: string): void {
+    const operation = this.#operations?.get(id);
+    if (operation === undefined) void this.#run(id, text);
+    else if (!operation.over) void this.#owner.handle(text); // graphql-ws closes: 4409, or 4400 where the message is wrong in itself
+    else if (operation.next === null) operation.next = text;
+    else this.#owner.close(4409, `Subscriber for ${id.slice(0, 64)} already exists`);
+  }
+
+  #complete(id: string, text: string): void {
+    const operation = this.#operations?.get(id);
+    if (operation !== undefined && operation.next !== null) {
       operation.next = null;
-    } else {
-      operation.over = true;
-      void handle(text);
+      return;
     }
-  };
-
-  return {
-    get running() {
-      return [...operations.values()].filter(({ over }) => !over).length;
-    },
-    receive(text) {
-      const { type, id } = envelopeOf(text);
-      const sentence = tooMuchOf(text);
-      if (sentence !== null) {
-        if (type === 'subscribe' && id !== null && !operations.has(id)) refuse(id, new LifelineError('BAD_USER_INPUT', sentence));
-        else close(4400, sentence);
-      } else if (type === 'subscribe' && id !== null) subscribe(id, text);
-      else if (type === 'complete' && id !== null) complete(id, text);
-      else if (type !== null && typesOfServers.has(type)) close(4400, `Only servers send ${type}`);
-      else void handle(text); // connection_init, ping, pong, and what is malformed: graphql-ws answers it with 4400
-    },
-    finished(id) {
-      const operation = operations.get(id);
-      if (operation !== undefined) operation.over = true;
-    },
-  };
+    if (operation !== undefined) operation.over = true;
+    void this.#owner.handle(text);
+  }
 }
 
 function tooMuchOf(text: string): string | null {
@@ -93,15 +119,19 @@ function tooMuchOf(text: string): string | null {
 function depthOf(text: string): number {
   let [depth, deepest, quoted] = [0, 0, false];
   for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if (quoted && character === '\\') at += 1;
-    else if (character === '"') quoted = !quoted;
+    const code = text.charCodeAt(at);
+    if (quoted && code === backslash) at += 1;
+    else if (code === quote) quoted = !quoted;
     else if (quoted) continue;
-    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
-    else if (character === ']' || character === '}') depth -= 1;
+    // [ and {, ] and }: 0x20 apart
+    else if ((code | 0x20) === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if ((code | 0x20) === 0x7d) depth -= 1;
   }
   return deepest;
 }
+
+const quote = 0x22;
+const backslash = 0x5c;
 
 const typesOfServers = new Set(['connection_ack', 'next', 'error']);
 

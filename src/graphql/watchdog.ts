@@ -7,8 +7,8 @@ import type { Metrics } from '../operations/metrics.ts';
 export interface Peer {
   readonly socket: Socket;
   /** Bytes handed over that the kernel has not taken. */
-  readonly queued: () => number;
-  readonly cut: () => void;
+  queued(): number;
+  cut(): void;
   /** Sends something the peer answers; null where the protocol has no such thing. */
   readonly ping: (() => void) | null;
 }
@@ -56,30 +56,33 @@ export function createWatchdog({
   logger: Logger;
   now?: () => number;
 }): Watchdog {
-  const watched = new Map<Peer, { taken: number; takenAt: number; heardAt: number; pingedAt: number }>();
-  let sweptAt = now();
+  const clock = () => Math.floor(now()); // a fraction would be a number of its own on the heap, four times for each socket
+  const watched = new Set<WatchedPeer>();
+  let sweptAt = clock();
+  const latest = () => sweptAt;
 
-  const cut = (peer: Peer, reason: 'buffer' | 'stalled' | 'silent') => {
-    watched.delete(peer);
+  const cut = (state: WatchedPeer, reason: 'buffer' | 'stalled' | 'silent') => {
+    watched.delete(state);
     metrics.socketsTerminated.inc({ reason });
     logger.info({ reason }, 'Cut a socket that does not take its events');
-    peer.cut();
+    state.peer.cut();
   };
   const sweep = () => {
-    const time = now();
+    const time = clock();
     // This process itself stood still (suspended, or a long pause): what it did not hear then says nothing about the peers.
     const excused = time - sweptAt > 5 * sweepEveryMs ? time - sweptAt : 0;
     sweptAt = time;
-    for (const [peer, state] of watched) {
+    for (const state of watched) {
+      const { peer } = state;
       state.takenAt += excused;
       state.heardAt += excused;
       const queued = peer.queued();
       const taken = takenBy(peer.socket);
       if (queued === 0 || taken !== state.taken) state.takenAt = time;
       state.taken = taken;
-      if (queued > mostQueuedBytes) cut(peer, 'buffer');
-      else if (time - state.takenAt >= stalledAfterMs) cut(peer, 'stalled');
-      else if (peer.ping !== null && time - state.heardAt >= deadAfterMs) cut(peer, 'silent');
+      if (queued > mostQueuedBytes) cut(state, 'buffer');
+      else if (time - state.takenAt >= stalledAfterMs) cut(state, 'stalled');
+      else if (peer.ping !== null && time - state.heardAt >= deadAfterMs) cut(state, 'silent');
       else if (peer.ping !== null && time - state.pingedAt >= pingEveryMs) {
         state.pingedAt = time;
         peer.ping();
@@ -90,20 +93,39 @@ export function createWatchdog({
   timer.unref();
 
   return {
-    watch(peer) {
-      const time = now();
-      const state = { taken: 0, takenAt: time, heardAt: time, pingedAt: time };
-      watched.set(peer, state);
-      return {
-        heard() {
-          state.heardAt = sweptAt; // a second's precision is plenty, and saves a clock call for every message
-        },
-        release: () => void watched.delete(peer),
-      };
-    },
+    watch: (peer) => new WatchedPeer(peer, watched, latest, clock()),
     stop() {
       clearInterval(timer);
       watched.clear();
     },
   };
+}
+
+class WatchedPeer implements Watched {
+  readonly peer: Peer;
+  readonly #all: Set<WatchedPeer>;
+  readonly #latest: () => number;
+  taken = 0;
+  takenAt: number;
+  heardAt: number;
+  pingedAt: number;
+
+  /** @param latest the time of the newest sweep */
+  constructor(peer: Peer, all: Set<WatchedPeer>, latest: () => number, time: number) {
+    this.peer = peer;
+    this.#all = all;
+    this.#latest = latest;
+    this.takenAt = time;
+    this.heardAt = time;
+    this.pingedAt = time;
+    all.add(this);
+  }
+
+  heard(): void {
+    this.heardAt = this.#latest(); // a second's precision is plenty, and saves a clock call for every message
+  }
+
+  release(): void {
+    this.#all.delete(this);
+  }
 }

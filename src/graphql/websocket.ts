@@ -1,23 +1,17 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { ExecutionResult } from 'graphql';
 import { handleProtocols, makeServer, type OperationResult, type ServerOptions } from 'graphql-ws';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 
 import type { Logger } from '../operations/logger.ts';
-import type { Metrics } from '../operations/metrics.ts';
-import { closeCodes, createConnection, type Connection, type ConnectionServices, type Services } from './connection.ts';
+import { Channel } from './channel.ts';
+import { closeCodes, Connection, type ConnectionServices, OperationContext, type Services } from './connection.ts';
 import { atMost } from './deadline.ts';
 import type { OpenStream } from './engine.ts';
-import { express } from './express.ts';
-import { flushed, writeText } from './frame.ts';
-import { createInbox } from './inbox.ts';
-import { limits } from './limits.ts';
-import { createTurns, type Turns } from './turns.ts';
-import type { Watchdog } from './watchdog.ts';
+import type { Watchdog, Watched } from './watchdog.ts';
 
 export interface WebSocketParts extends ConnectionServices {
   readonly servicesFor: (request: IncomingMessage) => Services;
@@ -39,23 +33,9 @@ const largestFrame = 1024 * 1024;
  * the smallest TCP segments there are.
  */
 const mostParts = 4_096;
-/** What a connection may send before its token holds: anybody can open thousands that send all but the end of the largest frame. */
-const strangersBytes = limits.messageBytes + 1024;
 /** For the answer to our close frame; the default of ws is 30 s, which a drain with dead clients would take. */
 const closeTimeoutMs = 1_500;
-/** A slow phone needs more than the 3 s that graphql-ws gives it. */
-const initTimeoutMs = 10_000;
 const drainSpreadMs = 3_000;
-/** Waiting for a client: nothing more is read from it. Well below what the watchdog cuts at, because what was read is answered. */
-const unreadBytes = 256 * 1024;
-
-interface Extra {
-  readonly connection: Connection;
-  /** Its token holds. */
-  readonly trust: () => void;
-  readonly turns: Turns;
-  readonly push: (text: string) => Promise<void> | undefined;
-}
 
 export function createWebSockets(parts: WebSocketParts): WebSockets {
   const { errors, metrics, logger, watchdog } = parts;
@@ -67,64 +47,45 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     maxFragments: mostParts,
     maxBufferedChunks: mostParts,
     closeTimeout: closeTimeoutMs,
-  } as ConstructorParameters<typeof WebSocketServer>[0]); // some of it is newer than the published types
-  const graphql = makeServer<Record<string, unknown>, Extra>(protocolOptions(parts));
+    WebSocket: ServedSocket,
+    clientTracking: false, // `sockets` does it, without a listener more on each of them
+  } as ServerOptionsOfWs); // some of it is newer than the published types
+  const graphql = makeServer<Record<string, unknown>, Connection>(protocolOptions(parts));
+  const sockets = new Set<WebSocket>();
 
-  const open = (socket: WebSocket, request: IncomingMessage) => {
+  // The same for all sockets, with the socket as `this`.
+  function onError(error: Error) {
+    logger.debug({ error: error.name }, 'A WebSocket broke the protocol');
+  }
+  function onPong(this: WebSocket) {
+    servedOver(this)?.watched.heard();
+  }
+  function onMessage(this: WebSocket, data: Buffer) {
+    const served = servedOver(this);
+    served?.watched.heard();
+    served?.connection.inbox.receive(data.toString()); // text and binary frames alike, as graphql-ws does
+  }
+  function onClose(this: WebSocket, code: number, reason: Buffer) {
+    sockets.delete(this);
+    metrics.connectionsActive.dec();
+    const served = servedOver(this);
+    served?.watched.release();
+    served?.connection.dispose();
+    served?.closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
+  }
+
+  const open = (socket: ServedSocket, request: IncomingMessage) => {
     metrics.connectionsActive.inc();
     metrics.connectionsTotal.inc();
-    const watched = watchdog.watch(peerOf(socket, request));
-    const turns = createTurns({ execute: parts.engine.execute, hasRoom: () => socket.bufferedAmount < unreadBytes });
-    const adapter = createAdapter(socket, request.socket, metrics, turns.taken);
-    let onMessage: (text: string) => Promise<void> = () => Promise.resolve();
+    sockets.add(socket);
+    const channel = new Channel(socket, request.socket, metrics);
+    const connection = new Connection(channel, request.headers, parts.servicesFor(request), parts);
+    socket.served = { connection, watched: watchdog.watch(channel), closed: graphql.opened(channel, connection) };
 
-    const handle = async (text: string) => {
-      try {
-        await onMessage(text);
-      } catch (error) {
-        if (socket.readyState !== socket.OPEN) return; // a send that failed because the client left
-        errors.from(error);
-        socket.close(closeCodes.overload, 'Something went wrong on our side. Connect again.');
-      }
-    };
-    const connection = createConnection({
-      ...parts,
-      headers: request.headers,
-      services: parts.servicesFor(request),
-      isOpen: () => socket.readyState === socket.OPEN,
-      close: adapter.close,
-      inbox: createInbox({
-        handle,
-        refuse: (id, error) =>
-          void adapter.send(JSON.stringify({ id, type: 'error', payload: [errors.from(error)] })).catch(() => {}),
-        close: adapter.close,
-      }),
-    });
-    const trust = distrust(request.socket, () => {
-      adapter.close(
-        4400,
-        `Send connection_init first; until it is accepted, only ${String(limits.messageBytes / 1024)} KiB are read.`,
-      );
-      socket.pause(); // ws would go on collecting until the client has answered the close
-    });
-    const closed = graphql.opened(
-      { ...adapter, onMessage: (listener) => void (onMessage = listener) },
-      { connection, trust, turns, push: adapter.push },
-    );
-
-    socket.on('error', (error) => logger.debug({ error: error.name }, 'A WebSocket broke the protocol'));
-    socket.on('pong', () => watched.heard());
-    socket.on('message', (data: Buffer) => {
-      watched.heard();
-      connection.inbox.receive(data.toString()); // text and binary frames alike, as graphql-ws does
-    });
-    socket.once('close', (code, reason) => {
-      metrics.connectionsActive.dec();
-      watched.release();
-      connection.dispose();
-      turns.close();
-      closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
-    });
+    socket.on('error', onError);
+    socket.on('pong', onPong);
+    socket.on('message', onMessage);
+    socket.on('close', onClose);
   };
 
   return {
@@ -132,7 +93,7 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
       server.handleUpgrade(request, socket, head, open);
     },
     async drain() {
-      const clients = [...server.clients];
+      const clients = [...sockets];
       const pause = Math.min(drainSpreadMs / Math.max(clients.length, 1), 10);
       const startedAt = performance.now();
       for (const [index, client] of clients.entries()) {
@@ -141,20 +102,39 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
         client.close(closeCodes.restart, 'The server restarts. Connect again.');
       }
       await atMost(closeTimeoutMs + 500, Promise.all(clients.map(gone)));
-      for (const client of server.clients) client.terminate();
+      for (const client of sockets) client.terminate();
     },
   };
 }
 
+type ServerOptionsOfWs = ConstructorParameters<typeof WebSocketServer<typeof ServedSocket>>[0];
+
+/** A WebSocket that knows what is served over it: a listener of its own for each event would say nothing else. */
+class ServedSocket extends WebSocket {
+  served: Served | undefined;
+}
+
+function servedOver(socket: WebSocket): Served | undefined {
+  return socket instanceof ServedSocket ? socket.served : undefined;
+}
+
+interface Served {
+  readonly connection: Connection;
+  readonly watched: Watched;
+  /** graphql-ws's. */
+  readonly closed: (code: number, reason: string) => Promise<void>;
+}
+
 /** graphql-ws's hooks; the connection does the work. */
 function protocolOptions({ engine, errors }: WebSocketParts) {
-  const turnsOf = new WeakMap<object, Turns>(); // by what graphql-ws hands from one hook to the other
   return {
-    connectionInitWaitTimeout: initTimeoutMs,
-    async onConnect({ extra: { connection, trust }, connectionParams }) {
+    connectionInitWaitTimeout: 0, // the connection does that, too
+    async onConnect(context) {
+      const { extra: connection, connectionParams } = context;
+      // Not writable for others, but nobody reads it later: a token would be kept for as long as the connection lives.
+      (context as { connectionParams?: unknown }).connectionParams = undefined;
       try {
-        await connection.start(connectionParams);
-        trust();
+        await connection.start(context, connectionParams);
         return true;
       } catch (error) {
         const { message, extensions } = errors.from(error);
@@ -163,81 +143,22 @@ function protocolOptions({ engine, errors }: WebSocketParts) {
         return false;
       }
     },
-    onSubscribe({ extra }, _id, payload) {
-      const operation = extra.connection.prepare(payload);
-      turnsOf.set(operation, extra.turns);
-      return operation;
+    onSubscribe: ({ extra: connection }, _id, payload) => connection.prepare(payload),
+    execute: (args) =>
+      args.contextValue instanceof OperationContext ? args.contextValue.connection.execute(args) : engine.execute(args),
+    subscribe: (args) => engine.open(args) as Promise<ExecutionResult>, // what is none, `onOperation` takes out of its hands
+    onOperation({ extra: connection }, id, _payload, _args, result) {
+      if (isOpen(result)) connection.adopt(id, result);
+      else connection.answer(id, result as ExecutionResult); // the engine answers nothing else
+      return { data: null }; // which nobody gets: the id is not graphql-ws's any more
     },
-    execute: (args) => (turnsOf.get(args) ?? engine).execute(args),
-    subscribe: (args) => engine.open(args) as Promise<ExecutionResult>, // what is none, `onOperation` makes results of
-    onOperation: ({ extra }, id, _payload, _args, result) => (isOpen(result) ? express(result, id, extra.push) : undefined),
-    onError: ({ extra }, id) => extra.connection.inbox.finished(id),
-    onComplete: ({ extra }, id) => extra.connection.inbox.finished(id),
-  } satisfies ServerOptions<Record<string, unknown>, Extra>;
+    onError: ({ extra: connection }, id) => connection.inbox.finished(id),
+    onComplete: ({ extra: connection }, id) => connection.inbox.finished(id),
+  } satisfies ServerOptions<Record<string, unknown>, Connection>;
 }
 
 function isOpen(result: OperationResult | OpenStream): result is OpenStream {
   return 'items' in result;
-}
-
-function createAdapter(socket: WebSocket, transport: Socket, metrics: Metrics, onTaken: () => void) {
-  return {
-    protocol: socket.protocol,
-    /** Settles when the kernel took the message: that is the back-pressure of every stream. */
-    send: (text: string) =>
-      new Promise<void>((resolve, reject) => {
-        if (socket.readyState !== socket.OPEN) {
-          resolve();
-          return;
-        }
-        metrics.messageSize.observe(Buffer.byteLength(text));
-        socket.send(text, (error) => {
-          if (socket.isPaused && socket.bufferedAmount < unreadBytes) socket.resume();
-          onTaken();
-          if (error) reject(error);
-          else resolve();
-        });
-        // Events wait for one another, the answers to a flood of pings or queries do not: who does not read is not read from.
-        if (socket.bufferedAmount > unreadBytes) socket.pause();
-      }),
-    /** As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once. */
-    push: (text: string): Promise<void> | undefined => {
-      if (socket.readyState !== socket.OPEN) return undefined;
-      metrics.messageSize.observe(writeText(transport, text));
-      return transport.writableLength === 0 ? undefined : flushed(transport);
-    },
-    close: (code: number, reason: string) => socket.close(code, fitting(reason)),
-  };
-}
-
-/** Counts what comes before the answer is called, and tells once when it is too much. */
-function distrust(transport: Socket, onTooMuch: () => void): () => void {
-  let received = 0;
-  const count = (chunk: Buffer) => {
-    received += chunk.length;
-    if (received <= strangersBytes) return;
-    trust();
-    onTooMuch();
-  };
-  const trust = () => void transport.off('data', count);
-  transport.on('data', count);
-  return trust;
-}
-
-/** A close frame holds 123 bytes of reason, and ws throws above; a UTF-16 unit is 3 bytes at most. */
-function fitting(reason: string): string {
-  return Buffer.byteLength(reason) <= 123 ? reason : reason.slice(0, 40);
-}
-
-function peerOf(socket: WebSocket, { socket: transport }: IncomingMessage) {
-  return {
-    socket: transport,
-    queued: () => socket.bufferedAmount,
-    cut: () => socket.terminate(),
-    ping: () => {
-      if (socket.readyState === socket.OPEN) socket.ping();
-    },
-  };
 }
 
 function gone(socket: WebSocket): Promise<void> {

@@ -14,8 +14,21 @@ export function createMetrics() {
   const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name, help, labelNames, registers });
 
+  const eventsPushed = counter(
+    'websocket_events_pushed_total',
+    'Copies of events handed to a socket (WebSocket or SSE), repeats included.',
+    ['type'],
+  );
+  const pushed = new Map<string, { inc(): void }>();
+
   return {
     registry,
+    /** Of `eventsPushed`. Called for every copy, so the labels are put together once a type. */
+    countPushed(type: string) {
+      let ofType = pushed.get(type);
+      if (ofType === undefined) pushed.set(type, (ofType = eventsPushed.labels(type)));
+      ofType.inc();
+    },
 
     connectionsActive: gauge('websocket_connections_active', 'Open WebSocket connections.'),
     connectionsTotal: counter('websocket_connections_total', 'WebSocket connections accepted.'),
@@ -23,11 +36,6 @@ export function createMetrics() {
       'reason',
     ]),
     reconnectsTotal: counter('websocket_reconnects_total', 'Connections whose first subscription resumed from a cursor.'),
-    eventsPushed: counter(
-      'websocket_events_pushed_total',
-      'Copies of events handed to a socket (WebSocket or SSE), repeats included.',
-      ['type'],
-    ),
     eventsDropped: counter(
       'websocket_events_dropped_total',
       'Best-effort events superseded before a slow socket took them. Critical events are never dropped.',

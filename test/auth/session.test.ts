@@ -19,6 +19,12 @@ const session = (initial: Principal) => {
   return created;
 };
 
+const onChange = (watched: Session, told: () => void) => {
+  const watcher = { onSession: told };
+  watched.watch(watcher);
+  return () => watched.unwatch(watcher);
+};
+
 beforeEach(() => void vi.useFakeTimers({ now: start }));
 afterEach(() => {
   for (const each of open) each.dispose();
@@ -31,7 +37,7 @@ describe('a session', () => {
   test('is live until the very millisecond of its expiry and calls back there', () => {
     const it = session(principal(10_000));
     const seen: boolean[] = [];
-    it.onChange(() => seen.push(it.live));
+    onChange(it, () => seen.push(it.live));
     vi.advanceTimersByTime(9_999);
     expect(it.live).toBe(true);
     expect(seen).toEqual([]);
@@ -45,7 +51,7 @@ describe('a session', () => {
     const it = session(principal(10_000));
     vi.advanceTimersByTime(10_000);
     let ends = 0;
-    it.onChange(() => ends++);
+    onChange(it, () => ends++);
     vi.advanceTimersByTime(graceAfterExpiryMs - 1);
     expect(it.ended).toBe(false);
     vi.advanceTimersByTime(1);
@@ -71,7 +77,7 @@ describe('a session', () => {
     const it = session(principal(10_000));
     it.refresh(principal(60_000));
     const changes: boolean[] = [];
-    it.onChange(() => changes.push(it.live));
+    onChange(it, () => changes.push(it.live));
     vi.advanceTimersByTime(59_999);
     expect(changes).toEqual([]);
   });
@@ -79,7 +85,7 @@ describe('a session', () => {
   test('takes a newer token that sees less, at once', () => {
     const it = session(principal(10_000, { accounts: ['A1', 'A2'] }));
     let accounts: readonly string[] | null = null;
-    it.onChange(() => (accounts = it.principal.accounts));
+    onChange(it, () => (accounts = it.principal.accounts));
     it.refresh(principal(5_000, { accounts: ['A1'] }));
     expect(accounts).toEqual(['A1']);
     vi.advanceTimersByTime(5_000);
@@ -89,7 +95,7 @@ describe('a session', () => {
   test("refuses another member's token and stays as it was", () => {
     const it = session(principal(10_000));
     let changes = 0;
-    it.onChange(() => changes++);
+    onChange(it, () => changes++);
     expect(() => it.refresh(principal(60_000, { member: 'm2' }))).toThrow(expect.objectContaining({ code: 'FORBIDDEN' }));
     expect(it.principal.member).toBe('m1');
     expect(changes).toBe(0);
@@ -109,7 +115,7 @@ describe('a session', () => {
     const lifeMs = 2 ** 31 + 5_000;
     const it = session(principal(lifeMs));
     let changes = 0;
-    it.onChange(() => changes++);
+    onChange(it, () => changes++);
     vi.advanceTimersByTime(2 ** 31 - 1);
     expect(it.live).toBe(true);
     expect(changes).toBe(0);
@@ -121,7 +127,7 @@ describe('a session', () => {
   test('ends within half a minute of a clock that steps past its end, which no timer tells of', () => {
     const it = session(principal(20 * 60_000));
     const told: boolean[] = [];
-    it.onChange(() => told.push(it.ended));
+    onChange(it, () => told.push(it.ended));
     vi.setSystemTime(Date.now() + 30 * 60_000);
     expect(it.live).toBe(false);
     vi.advanceTimersByTime(30_000);
@@ -144,7 +150,7 @@ describe('a session', () => {
   test('tells everyone of its end when disposed, and nobody anything after that', () => {
     const it = session(principal(10_000));
     const told: string[] = [];
-    it.onChange(() => told.push(it.ended ? 'ended' : 'changed'));
+    onChange(it, () => told.push(it.ended ? 'ended' : 'changed'));
     it.dispose();
     expect(told).toEqual(['ended']);
     expect(it.live).toBe(false);
@@ -156,11 +162,11 @@ describe('a session', () => {
   test('no longer calls a listener that was removed, even by another listener in the same round', () => {
     const it = session(principal(10_000));
     const told: string[] = [];
-    it.onChange(() => {
+    onChange(it, () => {
       told.push('first');
       removeSecond();
     });
-    const removeSecond = it.onChange(() => told.push('second'));
+    const removeSecond = onChange(it, () => told.push('second'));
     vi.advanceTimersByTime(10_000);
     expect(told).toEqual(['first']);
   });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { Tap } from '../../src/delivery/feed.ts';
 import { createHub } from '../../src/delivery/hub.ts';
-import { createReader } from '../../src/delivery/reader.ts';
+import { Reader } from '../../src/delivery/reader.ts';
 import { nextOf } from './next-of.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { createLogger } from '../../src/operations/logger.ts';
@@ -23,14 +23,10 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
   };
   const membership = await hub.join('m-1', tap);
   const { feed } = membership;
-  const reader = createReader({
-    log,
-    feed,
-    member: 'm-1',
-    after: null,
-    onRewound: () => expect.unreachable('nothing was lost'),
-    onRefill: () => undefined,
-  });
+  const reader = new Reader(
+    { log, feed, member: 'm-1', after: null },
+    { onRewound: () => expect.unreachable('nothing was lost'), onRefill: () => undefined },
+  );
   expect(await nextOf(reader)).toBeUndefined();
   await append(coverageResult('m-1', 1), coverageResult('m-1', 2));
   const before = looks;
@@ -40,7 +36,7 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
   expect(feed.recent).toHaveLength(2);
   position = 2;
   await expect.poll(() => feed.recent).toEqual([]);
-  membership.leave();
+  membership.leave(tap);
   hub.close();
   await log.close();
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
-import { createFeed } from '../../src/delivery/feed.ts';
-import { createReader } from '../../src/delivery/reader.ts';
+import { Feed } from '../../src/delivery/feed.ts';
+import { Reader } from '../../src/delivery/reader.ts';
 import { nextOf } from './next-of.ts';
 import type { EventLog, Position, Ring } from '../../src/log/log.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
@@ -64,11 +64,11 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
       fc.boolean(),
       async (before, steps, withCursor) => {
         const { log, append, onTheirWay } = await setup();
-        const feed = createFeed();
+        const feed = new Feed();
         let appended = 0;
         let lost = false;
         const taken: { sequence: number; replayed: boolean }[] = [];
-        let reader: ReturnType<typeof createReader> | undefined;
+        let reader: Reader | undefined;
         let answersWaitFor = Promise.resolve();
         const slowLog: EventLog = {
           ...log,
@@ -148,15 +148,11 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
         onTheirWay.length = 0; // nobody listened yet
         const before1 = await readAll(log);
         const after: Position | null = withCursor ? (before1.at(Math.floor(before1.length / 2))?.position ?? null) : null;
-        reader = createReader({
-          log: slowLog,
-          feed,
-          member,
-          after,
-          onRewound: () => expect.unreachable('nothing was lost'),
-          onRefill: () => undefined,
-        });
-        feed.taps.add({
+        reader = new Reader(
+          { log: slowLog, feed, member, after },
+          { onRewound: () => expect.unreachable('nothing was lost'), onRefill: () => undefined },
+        );
+        feed.join({
           position: () => reader?.position?.sequence ?? 0,
           wake: () => undefined,
           onPassing: () => undefined,

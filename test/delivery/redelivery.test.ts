@@ -29,7 +29,8 @@ describe('the wheel', () => {
         const wheel = createWheel();
         const began = performance.now();
         const fired: { delay: number; after: number }[] = [];
-        for (const delay of delays) wheel.schedule(delay, () => fired.push({ delay, after: performance.now() - began }));
+        for (const delay of delays)
+          wheel.schedule(delay, { onTime: () => fired.push({ delay, after: performance.now() - began }) });
         vi.advanceTimersByTime(41_000);
         expect(fired).toHaveLength(delays.length);
         for (const { delay, after } of fired) {
@@ -44,9 +45,9 @@ describe('the wheel', () => {
   test('forgets what is cancelled', () => {
     const wheel = createWheel();
     const due = vi.fn<() => void>();
-    wheel.schedule(100, due).cancel();
+    wheel.schedule(100, { onTime: due }).cancel();
     const kept = vi.fn<() => void>();
-    wheel.schedule(100, kept);
+    wheel.schedule(100, { onTime: kept });
     vi.advanceTimersByTime(1_000);
     expect(due).not.toHaveBeenCalled();
     expect(kept).toHaveBeenCalledOnce();

@@ -374,6 +374,13 @@ describe('requests that are not right', () => {
     expect(status).toBeLessThan(500);
   });
 
+  test('of a variable that does not fit it is told which one it is', async () => {
+    await start();
+    const query = 'query ($first: Int!) { pendingDeliveries(first: $first) { pollAfterMs } }';
+    const { errors } = await edge.post(query, { token: await tokenFor('m-1'), variables: { first: 'many' } });
+    expect(errors).toMatchObject([{ message: expect.stringContaining('$first'), extensions: { code: 'BAD_USER_INPUT' } }]);
+  });
+
   test('clients that accept GraphQL responses see 400, those of plain JSON 200', async () => {
     await start();
     const body = '{"query":"{ nonsense }"}';

@@ -112,7 +112,7 @@ describe('over Server-Sent Events', () => {
         subscribe: () =>
           iterate<Delivery>({
             take: () => undefined,
-            more: (answer) => queueMicrotask(() => answer({ failure: new LifelineError('RESYNC_REQUIRED') })),
+            more: (asker) => queueMicrotask(() => asker.answer({ failure: new LifelineError('RESYNC_REQUIRED') })),
             close: () => undefined,
           }),
       }),

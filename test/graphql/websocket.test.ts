@@ -289,6 +289,14 @@ describe('what would take a whole socket down', () => {
     await eventually(async () => (await listeners()) === 0);
   });
 
+  test('a message that is wrong in itself closes with 4400, also under an id that is in use', async () => {
+    await start();
+    const socket = await connected(edge);
+    socket.send({ id: '1', type: 'subscribe', payload: { query: calls } });
+    socket.send({ id: '1', type: 'subscribe', payload: { query: 7 } });
+    expect(await socket.closed).toMatchObject({ code: 4400 });
+  });
+
   test('an id in use is refused with 4409 whatever is in it and however long it is', async () => {
     await start();
     const socket = await connected(edge);

@@ -31,10 +31,10 @@ export const resumesWithoutReplay: Mutant = {
 /** Never reads the log for a live stream: what the doorbell lost is lost. */
 export const trustsTheDoorbell: Mutant = {
   file: 'src/delivery/reader.ts',
-  find: 'if (replay !== null || answered !== feed.doubts) return undefined;',
-  replace: `if (replay !== null) return undefined;
-    answered = feed.doubts;
-    scannedTo = Math.max(scannedTo, (feed.recent[0]?.position.sequence ?? 1) - 1);`,
+  find: 'if (this.#replay !== null || this.#answered !== this.#feed.doubts) return undefined;',
+  replace: `if (this.#replay !== null) return undefined;
+    this.#answered = this.#feed.doubts;
+    this.#scannedTo = Math.max(this.#scannedTo, (this.#feed.recent[0]?.position.sequence ?? 1) - 1);`,
 };
 
 /** Does not tell a client that repeats its acknowledgement that it is done. */
@@ -47,15 +47,15 @@ export const forgetsAcknowledgements: Mutant = {
 /** Takes what the socket took for done, like everything that has no acknowledgements. */
 export const takesSentForAcknowledged: Mutant = {
   file: 'src/delivery/stream.ts',
-  find: 'if (entry.acknowledgedAt === null) window.sent(entry, attempt);',
-  replace: 'void log.acknowledge(member, [entry.event.id], null).catch(() => undefined);',
+  find: 'if (acknowledgedAt === null) this.#window.sent(entry, attempt);',
+  replace: 'void this.#parts.log.acknowledge(this.#principal.member, [event.id], null).catch(() => undefined);',
 };
 
 /** Makes room for a newer event of whatever kind, like every bounded queue that drops the oldest. */
 export const dropsWhatIsInTheWay: Mutant = {
   file: 'src/delivery/stream.ts',
-  find: 'if (wanted(entry.event)) return handEntry(entry, 1, replayed);',
-  replace: 'if (passing.take() === undefined && wanted(entry.event)) return handEntry(entry, 1, replayed);',
+  find: 'if (this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
+  replace: 'if (this.#passing?.take() === undefined && this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
 };
 
 /** Notes in Redis who is connected, and takes it out only on an orderly end. */
@@ -84,14 +84,14 @@ export const neverDoubtsAPeer: Mutant = {
 
 /** Waits for ever for connection_init. */
 export const waitsForStrangers: Mutant = {
-  file: 'src/graphql/websocket.ts',
-  find: 'connectionInitWaitTimeout: initTimeoutMs',
-  replace: 'connectionInitWaitTimeout: 0',
+  file: 'src/graphql/connection.ts',
+  find: 'const initTimeoutMs = 10_000;',
+  replace: 'const initTimeoutMs = 2 ** 31 - 1;',
 };
 
 /** Reads whatever a connection sends before its token holds. */
 export const readsStrangersLetters: Mutant = {
-  file: 'src/graphql/websocket.ts',
+  file: 'src/graphql/channel.ts',
   find: 'if (received <= strangersBytes) return;',
   replace: 'return;',
 };
@@ -120,7 +120,7 @@ export const measuresNoMessages: Mutant = {
 /** Has nobody listen for what a socket complains about. */
 export const ignoresSocketErrors: Mutant = {
   file: 'src/graphql/websocket.ts',
-  find: "socket.on('error', (error) => logger.debug({ error: error.name }, 'A WebSocket broke the protocol'));",
+  find: "socket.on('error', onError);",
   replace: '',
 };
 
@@ -155,7 +155,7 @@ export const waitsForHeaders: Mutant = {
 /** Does not hear what was acknowledged on another node. */
 export const deafToAcknowledgements: Mutant = {
   file: 'src/delivery/feed.ts',
-  find: 'for (const tap of taps) tap.onAcknowledged(ids);',
+  find: 'for (const tap of this.#taps()) tap.onAcknowledged(ids);',
   replace: '',
 };
 
@@ -183,8 +183,8 @@ export const hasNoWindow: Mutant = {
 /** Looks at a token once, when its connection begins. */
 export const pushesOnAfterExpiry: Mutant = {
   file: 'src/auth/session.ts',
-  find: 'return !ended && now() < principal.expiresAt;',
-  replace: 'return !ended;',
+  find: 'return !this.#ended && this.#now() < this.#principal.expiresAt;',
+  replace: 'return !this.#ended;',
 };
 
 /** Ends connections with codes after which a stock client does not come back. */
@@ -297,8 +297,9 @@ export const redisByTheKey: Mutant = {
 /** Leaves out what lies in the future by its own clock. */
 export const distrustsTheFuture: Mutant = {
   file: 'src/delivery/stream.ts',
-  find: 'if (wanted(entry.event)) return handEntry(entry, 1, replayed);',
-  replace: 'if (wanted(entry.event) && entry.event.occurredAt <= now()) return handEntry(entry, 1, replayed);',
+  find: 'if (this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
+  replace:
+    'if (this.#wanted(entry.event) && entry.event.occurredAt <= this.#parts.now()) return this.#handEntry(entry, 1, replayed);',
 };
 
 /** Lets what expires go without a dead letter. */
@@ -339,9 +340,9 @@ export const keepsTheFirstKeys: Mutant = {
 /** Part of a fault, not broken: the first two connections of a process meet a failure of the server's own. */
 export const failsTheFirstConnections: Mutant = {
   file: 'src/graphql/connection.ts',
-  find: 'async start(payload) {',
+  find: 'const headers = this.#headers ?? {};',
   replace:
-    'async start(payload) {\n      if ((globalThis.failures = (globalThis.failures ?? 0) + 1) <= 2) throw new Error("injected");',
+    'const headers = this.#headers ?? {};\n    if ((globalThis.failures = (globalThis.failures ?? 0) + 1) <= 2) throw new Error("injected");',
 };
 
 /** A cursor of epoch and sequence alone: whatever has these numbers now is taken for what had them before. */
@@ -398,6 +399,6 @@ export const skipsBeforeTheDeadLetter: readonly Mutant[] = [
 /** Looks at the clock again only when a timer says that the token is over. */
 export const sleepsUntilTheEndOfAToken: Mutant = {
   file: 'src/auth/session.ts',
-  find: 'const longestTimeoutMs = 30_000;',
-  replace: 'const longestTimeoutMs = 2 ** 31 - 1;',
+  find: 'const lookEveryMs = 30_000;',
+  replace: 'const lookEveryMs = 2 ** 31 - 1;',
 };
