@@ -4,16 +4,24 @@ import type { Delivery } from './delivery.ts';
 /** @returns the first copy of an entry, as every subscription that takes it in the same millisecond gets it: the very same object */
 export type FirstCopy = (entry: Entry, sentAt: number) => Delivery;
 
-/** Whoever writes a copy that an audience of thousands gets has to write it once. One slot, because an audience is served at a stretch. */
+/** An audience is served at a stretch, and each of it may lack the latest few. */
+const kept = 16;
+
+/** Whoever writes a copy that an audience of thousands gets has to write it once. */
 export function createCopies(): FirstCopy {
-  let of: Entry | undefined;
-  let copy: Delivery | undefined;
+  const entries: Entry[] = [];
+  const copies: Delivery[] = [];
+  let oldest = 0;
   return (entry, sentAt) => {
-    if (copy === undefined || of !== entry || copy.sentAt !== sentAt) {
-      of = entry;
-      copy = copyOf(entry, { attempt: 1, replayed: false, sentAt });
-    }
-    return copy;
+    const known = entries.indexOf(entry);
+    const copy = copies[known];
+    if (copy?.sentAt === sentAt) return copy;
+    const made = copyOf(entry, { attempt: 1, replayed: false, sentAt });
+    const place = known < 0 ? oldest : known;
+    if (known < 0) oldest = (oldest + 1) % kept;
+    entries[place] = entry;
+    copies[place] = made;
+    return made;
   };
 }
 

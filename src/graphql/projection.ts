@@ -66,15 +66,21 @@ export function compileProjection(
   }
 }
 
-/** What looks at nothing but the item is the same for whoever gets the same item, and an audience gets it one after the other. */
+/** An audience is served at a stretch, and each of it may lack the latest few. */
+const kept = 16;
+
+/** What looks at nothing but the item is the same for whoever gets the same item. */
 function onceEach(project: Projection): Projection {
-  let item: unknown;
-  let text: string | undefined;
-  return (rootValue, context) => {
-    if (rootValue !== item) {
-      text = project(rootValue, context);
-      item = rootValue;
-    }
+  const items: unknown[] = [];
+  const texts: (string | undefined)[] = [];
+  let oldest = 0;
+  return (item, context) => {
+    const known = items.indexOf(item);
+    if (known >= 0) return texts[known];
+    const text = project(item, context);
+    items[oldest] = item;
+    texts[oldest] = text;
+    oldest = (oldest + 1) % kept;
     return text;
   };
 }

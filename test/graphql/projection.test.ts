@@ -11,6 +11,7 @@ import { schema } from '../../src/graphql/schema.ts';
 import { exampleEvent, examplePayloads } from '../support/events.ts';
 
 const contextValue = { cursors: createCursors('a-secret-of-more-than-thirty-two-characters') };
+const anothers = { cursors: createCursors('another-secret-of-more-than-thirty-two-characters') };
 
 /** Selections of a type: fields under any alias, repeated and merged, in fragments that apply, that never do, and nested ones. */
 const selectionOf = (type: GraphQLOutputType, depth: number): fc.Arbitrary<string> => {
@@ -97,11 +98,14 @@ test('a projection writes what graphql-js answers, to the byte, or leaves it to 
       fc.pre(validate(schema, document).length === 0);
       const project = compileProjection(schema, document, null);
       expect(project).not.toBeNull();
-      for (const each of copies) {
-        const copy = deliveryOf(each);
-        const answer = execute({ schema, document, rootValue: copy, contextValue });
+      // Twice, because what was written once is kept for whoever may see the same.
+      const items = copies.map((each) => ({ ...each, copy: deliveryOf(each) }));
+      for (const [context, { copy, ...each }] of [contextValue, anothers].flatMap((own) =>
+        items.map((item) => [own, item] as const),
+      )) {
+        const answer = execute({ schema, document, rootValue: copy, contextValue: context });
         if ('then' in answer) throw new Error('A subscription field of ours answered with a promise.');
-        const text = project?.(copy, contextValue);
+        const text = project?.(copy, context);
         if (text === undefined) {
           if (fits(source, each.type)) expect(each.spoil).not.toBeNull(); // what producers may send is written
           left++;
