@@ -323,11 +323,11 @@ export const saysNothingOfBadMessages: Mutant = {
   replace: 'false',
 };
 
-/** Takes every mistake for one of its own. */
-export const takesTheBlame: Mutant = {
-  file: 'src/errors.ts',
-  find: "BAD_USER_INPUT: { retry: 'never', http: 400",
-  replace: "BAD_USER_INPUT: { retry: 'never', http: 500",
+/** Takes what stands in a request line for a URL. */
+export const trustsRequestLines: Mutant = {
+  file: 'src/graphql/requests.ts',
+  find: "request.url?.split('?', 1)[0] ?? '/'",
+  replace: "new URL(request.url ?? '/', 'http://127.0.0.1').pathname",
 };
 
 /** Fetches the key set once and for all. */
