@@ -47,8 +47,8 @@ export const forgetsAcknowledgements: Mutant = {
 /** Takes what the socket took for done, like everything that has no acknowledgements. */
 export const takesSentForAcknowledged: Mutant = {
   file: 'src/delivery/stream.ts',
-  find: 'if (acknowledgedAt === null) this.#window.sent(entry, attempt);',
-  replace: 'void this.#parts.log.acknowledge(this.#principal.member, [event.id], null).catch(() => undefined);',
+  find: 'if (entry.acknowledgedAt === null) this.#window.sent(entry, attempt);',
+  replace: 'void this.#parts.log.acknowledge(this.#principal.member, [entry.event.id], null).catch(() => undefined);',
 };
 
 /** Makes room for a newer event of whatever kind, like every bounded queue that drops the oldest. */
