@@ -11,7 +11,9 @@ import {
   knowsTopicsByNameOnly,
   readsFourPartitions,
   readsUncommitted,
+  dropsEveryFifthBatch,
   skipsWhatItMissed,
+  takesAnyBatchForTheNext,
   takesOutOfRangeForTheEnd,
 } from './harness/mutants.ts';
 
@@ -109,6 +111,8 @@ fault('a link to Kafka that is slower than what comes in catches up when it is f
     await load.produce(600);
     link.set({ do: 'pass' });
   }),
+  // Nobody leaves the group here, so nobody resumes: what is lost has to be lost between client and lane.
+  control: { mutants: [dropsEveryFifthBatch, takesAnyBatchForTheNext], finds: ['lost'] },
 });
 
 /** Records that Kafka's retention deletes before anybody applied them: they are gone, and all that can be done is to say so. */

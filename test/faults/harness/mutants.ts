@@ -51,11 +51,11 @@ export const takesSentForAcknowledged: Mutant = {
   replace: 'void this.#parts.log.acknowledge(this.#principal.member, [entry.event.id], null).catch(() => undefined);',
 };
 
-/** Makes room for a newer event of whatever kind, like every bounded queue that drops the oldest. */
+/** Has no room for anything else where something best-effort has passed by, like every bounded queue that does not tell kinds apart. */
 export const dropsWhatIsInTheWay: Mutant = {
   file: 'src/delivery/stream.ts',
   find: 'if (this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
-  replace: 'if (this.#passing?.take() === undefined && this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
+  replace: 'if (this.#passing === undefined && this.#wanted(entry.event)) return this.#handEntry(entry, 1, replayed);',
 };
 
 /** Notes in Redis who is connected, and takes it out only on an orderly end. */
