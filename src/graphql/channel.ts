@@ -93,14 +93,14 @@ export class Channel implements Peer {
     socket.uncork();
     if (socket.writableLength === 0) return;
     if (!this.hasRoom) this.#ws.pause();
-    void flushed(socket).then(() => this.#taken());
+    void this.#flushed();
   }
 
   /** As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once. */
   push(text: string): Promise<void> | undefined {
     if (!this.isOpen) return undefined;
     this.#metrics.messageSize.observe(writeText(this.socket, text));
-    return this.socket.writableLength === 0 ? undefined : flushed(this.socket);
+    return this.socket.writableLength === 0 ? undefined : this.#flushed();
   }
 
   close(code: number, reason: string): void {
@@ -123,6 +123,12 @@ export class Channel implements Peer {
 
   ping(): void {
     if (this.isOpen) this.#ws.ping();
+  }
+
+  /** Events make room, too: it may be them that queries, or reading on, wait for. */
+  async #flushed(): Promise<void> {
+    await flushed(this.socket);
+    this.#taken();
   }
 
   #taken(): void {
