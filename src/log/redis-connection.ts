@@ -12,8 +12,8 @@ const patienceMs = 1_000;
 const answerMs = 2_000;
 /** A socket that owes an answer and stays silent for this long is dead, ms. */
 const silenceMs = 3_000;
-/** How often a connection is looked at, so that a dead one is found though nobody uses it, ms. */
-const watchMs = 2_000;
+/** How often a connection is looked at, so that a dead one is found though nobody uses it, ms. With `answerMs` less than three seconds. */
+const watchMs = 750;
 
 /** Thrown by `prepare` for what waiting will not mend. */
 export class RedisRefused extends Error {
@@ -42,7 +42,7 @@ export type RedisServer = Exclude<RedisAddress, { kind: 'cluster' }> | ({ readon
 export interface RedisConnectionParts {
   /** Runs on every new connection before anything else uses it. */
   prepare: (redis: Redis) => Promise<void>;
-  /** Asked every two seconds: rejects when the connection must not be used any more. */
+  /** Asked every `watchMs`: rejects when the connection must not be used any more. */
   watch: (redis: Redis) => Promise<unknown>;
   /** PEM of the authority that signed the server's certificate, where it is not a public one; only for TLS. */
   tlsCa?: string | undefined;

@@ -43,7 +43,7 @@ export interface RedisNodesParts {
   readonly topology: RedisTopology;
   /** A key whose server has to be found in order before any other is used: it holds what describes the whole log. */
   readonly first: string;
-  /** Looks at a server behind a new connection, and every two seconds. @returns its run_id */
+  /** Looks at a server behind a new connection, and again and again. @returns its run_id */
   readonly inspect: (redis: Redis) => Promise<string>;
   /** Looks at that key, on the server that has it. */
   readonly inspectFirst: (redis: Redis) => Promise<void>;
