@@ -83,8 +83,8 @@ function steps(values: readonly number[]) {
 /** Whole decades around the values. */
 function decades(values: readonly number[]) {
   const positive = values.filter((value) => value > 0);
-  const low = Math.floor(Math.log10(Math.min(...positive, 1)));
-  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive, 1))));
+  const low = positive.length === 0 ? 0 : Math.floor(Math.log10(Math.min(...positive)));
+  const high = positive.length === 0 ? 1 : Math.max(low + 1, Math.ceil(Math.log10(Math.max(...positive))));
   const logarithm = scale(low, high, area.bottom, area.top);
   return {
     ticks: Array.from({ length: high - low + 1 }, (_, index) => 10 ** (low + index)),
