@@ -142,11 +142,11 @@ const redis = await startRedis({ own: true });
 try {
   for (const name of wanted) {
     if (name === 'centrifugo' && process.env['CENTRIFUGO_BIN'] === undefined) {
-      console.log(`${name}: left out, CENTRIFUGO_BIN names none`);
+      process.stdout.write(`${name}: left out, CENTRIFUGO_BIN names none\n`);
       continue;
     }
     try {
-      console.log(`${name}: ${await check(name, redis.url)}`);
+      process.stdout.write(`${name}: ${await check(name, redis.url)}\n`);
     } catch (error) {
       process.exitCode = 1;
       console.error(error);

@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { entryOf, type ServerName } from '../servers/catalogue.ts';
 import { nowMicros } from '../servers/clock.ts';
 import type { Stamp } from '../servers/event.ts';
+import { shuffled } from '../servers/members.ts';
 import { answer } from './answers.ts';
 import { channelSink, logSink, type Sink } from './sinks.ts';
 
@@ -48,7 +49,7 @@ const opened = () => {
 };
 
 function stamps(members: number | string, micros: (index: number) => number): (from: number, to: number) => Stamp[] {
-  const whom = typeof members === 'string' ? () => members : shuffledNames(members);
+  const whom = typeof members === 'string' ? () => members : shuffled(members);
   return (from, to) =>
     Array.from({ length: to - from }, (_, index) => {
       const member = whom();
@@ -114,18 +115,3 @@ answer({
     return {};
   },
 });
-
-function shuffledNames(members: number): () => string {
-  const names = Array.from({ length: members }, (_, index) => `m${index}`);
-  let at = members;
-  return () => {
-    if (at === members) {
-      for (let last = names.length - 1; last > 0; last--) {
-        const other = Math.floor(Math.random() * (last + 1));
-        [names[last], names[other]] = [names[other] ?? '', names[last] ?? ''];
-      }
-      at = 0;
-    }
-    return names[at++] ?? 'm0';
-  };
-}

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { ended } from './children.ts';
+import { share } from './cpu.ts';
 
 export interface LoadReport {
   readonly received: number;
@@ -29,6 +30,20 @@ export interface LoadReport {
   readonly now: number;
   /** frames with an `"errors"` in them */
   readonly errors: number;
+}
+
+/** Latencies as result lines have them, ms. */
+export function latenciesIn({ p50, p99, p999, max }: LoadReport) {
+  return { p50: p50 / 1_000, p99: p99 / 1_000, p999: p999 / 1_000, max: max / 1_000 };
+}
+
+/** What became of `expected` events, and what the client itself took since `start`, as result lines have it. */
+export function countsIn(report: LoadReport, start: LoadReport, expected: number) {
+  return {
+    lost: Math.max(report.lost, expected - report.received, 0),
+    repeated: report.repeated,
+    clientCpu: share(report.cpu - start.cpu, report.now - start.now),
+  };
 }
 
 export interface Connected {

@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
+import type { Generate, Generated } from '../servers/generator.ts';
 import { ended } from './children.ts';
 import { conversation } from './conversation.ts';
 
@@ -20,25 +21,6 @@ export interface ServerStats {
   readonly rssBytes: number;
   readonly heapBytes: number;
   readonly subscriptions: number;
-}
-
-export interface Generate {
-  readonly kind: 'unicast' | 'broadcast';
-  /** Members m0 … m{members-1}. */
-  readonly members: number;
-  readonly count: number;
-  /** Events in one turn of the event loop, at most. */
-  readonly perTurn: number;
-  /** Events a second by the clock; as fast as the server takes them when left out. */
-  readonly rate?: number;
-}
-
-export interface Generated {
-  readonly sent: number;
-  readonly micros: number;
-  readonly cpuMicros: number;
-  /** how late an event was sent at most, µs */
-  readonly lagMicros: number;
 }
 
 export interface ServerProcess {

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { nowMicros } from './clock.ts';
 import { broadcastMember } from './event.ts';
+import { shuffled } from './members.ts';
 import type { BenchServer } from './server.ts';
 
 export interface Generate {
@@ -62,26 +63,4 @@ export function createGenerator(server: BenchServer): (request: Generate) => Pro
     const { user, system } = process.cpuUsage(cpu);
     return { sent: count, micros: nowMicros() - began, cpuMicros: user + system, lagMicros };
   };
-}
-
-/** Every member once, in random order, then again in another: at random, and yet nobody gets many more than the rest. */
-function shuffled(members: number): () => string {
-  const names = Array.from({ length: members }, (_, index) => `m${index}`);
-  let at = members;
-  return () => {
-    if (at === members) {
-      shuffle(names);
-      at = 0;
-    }
-    return names[at++] ?? 'm0';
-  };
-}
-
-function shuffle(names: string[]): void {
-  for (let last = names.length - 1; last > 0; last--) {
-    const other = Math.floor(Math.random() * (last + 1));
-    const name = names[last] ?? '';
-    names[last] = names[other] ?? '';
-    names[other] = name;
-  }
 }

@@ -1,7 +1,7 @@
 /** A: the real life of the product: every event is acknowledged by the client that got it; and the same without, for what that costs. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { share } from '../runner/cpu.ts';
+import { countsIn, latenciesIn } from '../runner/load-process.ts';
 import { inTurn } from '../runner/rounds.ts';
 import { lifelineAck } from '../servers/catalogue.ts';
 import { quiet, redisStand, type RedisStand } from './publishing.ts';
@@ -69,14 +69,10 @@ async function measure({ server, load, publish }: RedisStand, variant: Variant, 
     sockets,
     rate: (report.received / (report.last - report.first)) * 1e6,
     cpuPerEvent: (after.cpuMicros - before.cpuMicros) / report.received,
-    p50: report.p50 / 1_000,
-    p99: report.p99 / 1_000,
-    p999: report.p999 / 1_000,
-    max: report.max / 1_000,
+    ...latenciesIn(report),
+    ...countsIn(report, start, count),
     rss: after.rssBytes,
-    lost: Math.max(report.lost, count - report.received, 0),
     repeated: Math.max(report.repeated, last.repeats),
-    clientCpu: share(report.cpu - start.cpu, report.now - start.now),
     generatorLag: lagMicros / 1_000,
     ...(variant === 'with acks' ? { figures: { unacknowledged: last.missing } } : {}),
   };

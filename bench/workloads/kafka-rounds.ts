@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { TestRedis } from '../../test/support/redis.ts';
-import { share } from '../runner/cpu.ts';
+import { untilIdle } from '../runner/cpu.ts';
 import { latenciesOf, percentile } from '../runner/latencies.ts';
+import { countsIn, latenciesIn } from '../runner/load-process.ts';
 import type { RoleProcess } from '../runner/role-process.ts';
 import type { Producing } from './kafka-broker.ts';
 import type { Path } from './kafka-paths.ts';
@@ -126,13 +127,8 @@ async function measure(path: Path, count: number, send: () => ReturnType<Path['s
     server,
     rate: (report.received / (report.last - report.first)) * 1e6,
     cpuPerEvent: all,
-    p50: report.p50 / 1_000,
-    p99: report.p99 / 1_000,
-    p999: report.p999 / 1_000,
-    max: report.max / 1_000,
-    lost: Math.max(report.lost, count - report.received, 0),
-    repeated: report.repeated,
-    clientCpu: share(report.cpu - start.cpu, report.now - start.now),
+    ...latenciesIn(report),
+    ...countsIn(report, start, count),
     generatorLag: lagMicros / 1_000,
     figures: { cpuPerEventAll: all, ...Object.fromEntries(perEvent.map(([name, micros]) => [`${name}CpuPerEvent`, micros])) },
   };
@@ -141,12 +137,6 @@ async function measure(path: Path, count: number, send: () => ReturnType<Path['s
 /** Waits until a path does next to nothing: what it still does about one round must not be in the next one's figures. */
 async function rest(path: Path): Promise<void> {
   const total = async () => Object.values(await path.cpuMicros()).reduce((sum, micros) => sum + micros, 0);
-  const deadline = performance.now() + restWithinMs;
-  for (let before = await total(); performance.now() < deadline;) {
-    await sleep(windowMs);
-    const now = await total();
-    // The kernel counts in ticks of 10 ms, and a product at rest looks after its log.
-    if (now - before <= restMicros) return;
-    before = now;
-  }
+  // The kernel counts in ticks of 10 ms, and a product at rest looks after its log.
+  await untilIdle(total, { restMicros, windowMs, patienceMs: restWithinMs });
 }

@@ -1,9 +1,8 @@
 /** Rounds of events that come out of Redis: the runner's end of `../load/publisher.ts`. */
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import type { Open, Send, Sent } from '../load/publisher.ts';
 import { conversation } from '../runner/conversation.ts';
-import { cpuMicros, share } from '../runner/cpu.ts';
+import { cpuMicros, untilIdle } from '../runner/cpu.ts';
+import { countsIn, latenciesIn } from '../runner/load-process.ts';
 import type { ServerProcess } from '../runner/server-process.ts';
 import type { Figures } from './slices.ts';
 import { stand, type Stand, type StandOptions } from './stand.ts';
@@ -97,13 +96,8 @@ export async function redisRound(
   return {
     ...(micros > 0 ? { rate: (all.received / micros) * 1e6 } : {}),
     cpuPerEvent: all.received === 0 ? 0 : (after.cpuMicros - before.cpuMicros) / all.received,
-    p50: seen.p50 / 1_000,
-    p99: seen.p99 / 1_000,
-    p999: seen.p999 / 1_000,
-    max: seen.max / 1_000,
-    lost: Math.max(all.lost, expected - all.received, 0),
-    repeated: all.repeated,
-    clientCpu: share(all.cpu - start.cpu, all.now - start.now),
+    ...latenciesIn(seen),
+    ...countsIn(all, start, expected),
     generatorLag: lagMicros / 1_000,
     rss: after.rssBytes,
   };
@@ -111,12 +105,5 @@ export async function redisRound(
 
 /** Waits until the server has nothing left to do, as far as its CPU tells. */
 export async function quiet({ pid }: Pick<ServerProcess, 'pid'>, patience: number): Promise<void> {
-  const windowMs = 100;
-  const deadline = performance.now() + patience;
-  for (let before = await cpuMicros(pid); performance.now() < deadline;) {
-    await sleep(windowMs);
-    const now = await cpuMicros(pid);
-    if (now - before <= 10_000) return; // one tick, the least that is counted
-    before = now;
-  }
+  await untilIdle(() => cpuMicros(pid), { restMicros: 10_000, windowMs: 100, patienceMs: patience }); // one tick, the least that is counted
 }

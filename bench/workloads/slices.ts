@@ -5,7 +5,7 @@
 import { share } from '../runner/cpu.ts';
 import type { LoadReport } from '../runner/load-process.ts';
 import { spread } from '../runner/rounds.ts';
-import type { Generate } from '../runner/server-process.ts';
+import type { Generate } from '../servers/generator.ts';
 import type { Stand } from './stand.ts';
 import type { Result } from './workload.ts';
 

@@ -1,27 +1,19 @@
+import { Latest } from '../latest.ts';
 import type { Entry } from '../log/log.ts';
 import type { Delivery } from './delivery.ts';
 
 /** @returns the first copy of an entry, as every subscription that takes it in the same millisecond gets it: the very same object */
 export type FirstCopy = (entry: Entry, sentAt: number) => Delivery;
 
-/** An audience is served at a stretch, and each of it may lack the latest few. */
-const kept = 16;
-
 /** Whoever writes a copy that an audience of thousands gets has to write it once. */
 export function createCopies(): FirstCopy {
-  const entries: Entry[] = [];
-  const copies: Delivery[] = [];
-  let oldest = 0;
+  const copies = new Latest<Entry, Delivery>();
   return (entry, sentAt) => {
-    const known = entries.indexOf(entry);
-    const copy = copies[known];
-    if (copy?.sentAt === sentAt) return copy;
-    const made = copyOf(entry, { attempt: 1, replayed: false, sentAt });
-    const place = known < 0 ? oldest : known;
-    if (known < 0) oldest = (oldest + 1) % kept;
-    entries[place] = entry;
-    copies[place] = made;
-    return made;
+    const known = copies.get(entry);
+    if (known?.sentAt === sentAt) return known;
+    const copy = copyOf(entry, { attempt: 1, replayed: false, sentAt });
+    copies.set(entry, copy);
+    return copy;
   };
 }
 

@@ -70,10 +70,7 @@ export class Feed {
         break;
       case 'acknowledged': {
         const ids = new Set(ring.ids);
-        if (this.#recent.some((entry) => ids.has(entry.event.id)))
-          this.#recent = this.#recent.map((entry) =>
-            ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? Date.now() } : entry,
-          );
+        if (this.#recent.some((entry) => ids.has(entry.event.id))) this.#recent = withAcknowledged(this.#recent, ids, Date.now());
         for (const tap of this.#taps()) tap.onAcknowledged(ids);
         break;
       }
@@ -154,6 +151,11 @@ export class Feed {
 
 /** Never added to: `#recent` is made anew for the first entry. */
 const none: Entry[] = [];
+
+/** The entries, those with these ids as acknowledged, at the latest by now. */
+export function withAcknowledged(entries: readonly Entry[], ids: ReadonlySet<string>, now: number): Entry[] {
+  return entries.map((entry) => (ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? now } : entry));
+}
 
 const sameLog = (a: Position, b: Position) => a.epoch === b.epoch && a.generation === b.generation;
 

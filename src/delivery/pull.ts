@@ -65,29 +65,3 @@ export abstract class PullSource<Item> implements PullIterator<Item> {
     }
   }
 }
-
-/** A source for whoever wants an async iterator. */
-export function iterate<Item>(source: Pull<Item>): PullIterator<Item> {
-  return source instanceof PullSource ? source : new Iterated(source);
-}
-
-class Iterated<Item> extends PullSource<Item> {
-  readonly #source: Pull<Item>;
-
-  constructor(source: Pull<Item>) {
-    super();
-    this.#source = source;
-  }
-
-  take(): Item | undefined {
-    return this.#source.take();
-  }
-
-  more(asker: Asker): void {
-    this.#source.more(asker);
-  }
-
-  close(): void {
-    this.#source.close();
-  }
-}

@@ -1,6 +1,6 @@
 import { LifelineError } from '../errors.ts';
 import type { Entry, EventLog, Page, Position } from '../log/log.ts';
-import type { Feed } from './feed.ts';
+import { type Feed, withAcknowledged } from './feed.ts';
 import { merge } from './merge.ts';
 
 /** Entries read at once: enough to make a replay cheap, few enough that a slow socket holds little. */
@@ -116,9 +116,7 @@ export class Reader {
 
   acknowledged(ids: ReadonlySet<string>, when: number): void {
     if (this.#backlog.length === 0) return;
-    this.#backlog = this.#backlog.map((entry) =>
-      ids.has(entry.event.id) ? { ...entry, acknowledgedAt: entry.acknowledgedAt ?? when } : entry,
-    );
+    this.#backlog = withAcknowledged(this.#backlog, ids, when);
   }
 
   #load(entries: readonly Entry[], end: Position | null, from: 'replay' | 'live'): void {

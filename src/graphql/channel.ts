@@ -80,7 +80,7 @@ export class Channel implements Peer {
         else resolve();
       });
       // Events wait for one another, the answers to a flood of pings or queries do not: who does not read is not read from.
-      if (ws.bufferedAmount > unreadBytes) ws.pause();
+      if (!this.hasRoom) ws.pause();
     });
   }
 

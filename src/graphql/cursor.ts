@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import { LifelineError } from '../errors.ts';
+import { Latest } from '../latest.ts';
 import type { Position } from '../log/log.ts';
 
 /** Positions as clients hold them: opaque, signed, of use to one member only. */
@@ -27,13 +28,15 @@ export function createCursors(secret: string): Cursors {
     const body = Buffer.from(JSON.stringify([epoch, generation, sequence, chain]));
     return Buffer.concat([Buffer.of(version), macOf(member, body), body]).toString('base64url');
   };
-  /** One: all devices of a member are handed the same event one after the other. */
-  let latest: { readonly member: string; readonly position: Position; readonly cursor: string } | undefined;
+  const signed = new Latest<Position, { readonly member: string; readonly cursor: string }>();
 
   return {
     encode(member, position) {
-      if (latest?.position !== position || latest.member !== member) latest = { member, position, cursor: sign(member, position) };
-      return latest.cursor;
+      const known = signed.get(position);
+      if (known?.member === member) return known.cursor;
+      const cursor = sign(member, position);
+      signed.set(position, { member, cursor });
+      return cursor;
     },
     decode(member, cursor) {
       const bytes = Buffer.from(cursor.length <= longest ? cursor : '', 'base64url');

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
 import type { Delivery } from '../../src/delivery/delivery.ts';
-import { iterate } from '../../src/delivery/pull.ts';
+import { type Asker, PullSource } from '../../src/delivery/pull.ts';
 import { LifelineError } from '../../src/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { eventOf, startEdge, tokenFor, type Edge, type EdgeOptions } from './support.ts';
@@ -109,12 +109,7 @@ describe('over Server-Sent Events', () => {
     await start({
       around: (delivery) => ({
         ...delivery,
-        subscribe: () =>
-          iterate<Delivery>({
-            take: () => undefined,
-            more: (asker) => queueMicrotask(() => asker.answer({ failure: new LifelineError('RESYNC_REQUIRED') })),
-            close: () => undefined,
-          }),
+        subscribe: () => new FailingStream(),
       }),
     });
     const stream = await edge.sse(calls, await tokenFor('m-1'));
@@ -157,3 +152,13 @@ describe('over Server-Sent Events', () => {
     await stopped;
   });
 });
+
+class FailingStream extends PullSource<Delivery> {
+  take(): undefined {}
+
+  more(asker: Asker): void {
+    queueMicrotask(() => asker.answer({ failure: new LifelineError('RESYNC_REQUIRED') }));
+  }
+
+  close(): void {}
+}
