@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import { LifelineError } from '../errors.ts';
 import type { Principal } from './allow.ts';
@@ -35,7 +35,7 @@ export function createVerifiedTokens(verify: (token: string) => Promise<Principa
     },
     async get(token: string): Promise<Principal> {
       // The digest, not the token: a heap dump then holds no credential that outlives its request.
-      const key = createHash('sha256').update(token).digest('base64');
+      const key = hash('sha256', token, 'base64');
       const known = verified.get(key);
       if (known !== undefined) {
         if (known.expiresAt <= now()) {

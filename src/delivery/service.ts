@@ -35,6 +35,11 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
     unknown: metrics.acknowledgements.labels('unknown'),
   };
 
+  const active = {
+    websocket: metrics.subscriptionsActive.labels('websocket'),
+    sse: metrics.subscriptionsActive.labels('sse'),
+  };
+
   const countResync = (error: unknown) => {
     if (error instanceof LifelineError && error.code === 'RESYNC_REQUIRED') metrics.resyncs.inc();
   };
@@ -50,11 +55,11 @@ export function createDelivery({ now = Date.now, random = Math.random, ...parts 
     onEnd(failure, stream, { transport }) {
       if (failure !== null) countResync(failure);
       streams.delete(stream);
-      metrics.subscriptionsActive.dec({ transport });
+      active[transport].dec();
     },
   };
   const subscribe = (request: SubscribeRequest) => {
-    metrics.subscriptionsActive.inc({ transport: request.transport });
+    active[request.transport].inc();
     const stream = createStream(request, streamParts);
     streams.add(stream);
     return stream;

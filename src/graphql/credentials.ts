@@ -14,25 +14,31 @@ export interface Credentials {
 }
 
 export function createCredentials(authenticate: (token: string) => Promise<Principal>, metrics: Metrics): Credentials {
-  const counting = async <T>(reason: string, attempt: () => T | Promise<T>): Promise<T> => {
-    try {
-      return await attempt();
-    } catch (error) {
-      // UNAVAILABLE says nothing about the token.
-      if (error instanceof LifelineError && error.code === 'UNAUTHENTICATED') metrics.authFailures.inc({ reason });
-      throw error;
-    }
+  // UNAVAILABLE says nothing about the token.
+  const count = (reason: string, error: unknown) => {
+    if (error instanceof LifelineError && error.code === 'UNAUTHENTICATED') metrics.authFailures.inc({ reason });
   };
-  const verify = (token: string) => counting('refused', () => authenticate(token));
 
   return {
-    verify,
+    async verify(token) {
+      try {
+        return await authenticate(token);
+      } catch (error) {
+        count('refused', error);
+        throw error;
+      }
+    },
     async principal(find) {
-      const token = await counting('malformed', find);
-      if (token !== null) return verify(token);
-      return counting('missing', () => {
-        throw new LifelineError('UNAUTHENTICATED');
-      });
+      let reason = 'malformed';
+      try {
+        const token = find();
+        reason = token === null ? 'missing' : 'refused';
+        if (token === null) throw new LifelineError('UNAUTHENTICATED');
+        return await authenticate(token);
+      } catch (error) {
+        count(reason, error);
+        throw error;
+      }
     },
   };
 }

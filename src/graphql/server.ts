@@ -8,7 +8,7 @@ import { createEndpoints, type Readiness, sendJson } from '../operations/endpoin
 import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
-import { addressesFor } from './addresses.ts';
+import { createAddresses } from './addresses.ts';
 import { type AdmissionLimits, createAdmission, retryAfterSeconds } from './admission.ts';
 import { createClientErrors } from './client-error.ts';
 import { createCredentials } from './credentials.ts';
@@ -73,7 +73,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const watchdog = createWatchdog({ metrics, logger });
   let local = '';
   const shared = { delivery, cursors, authenticate: credentials.verify };
-  const contextOf = (request: IncomingMessage) => ({ ...shared, addresses: addressesFor(request, publicUrl, local) });
+  const addressesOf = createAddresses(publicUrl, () => local);
+  const contextOf = (request: IncomingMessage) => ({ ...shared, addresses: addressesOf(request) });
 
   const admission = createAdmission(options.admission, metrics);
   const operations = createHttpOperations({ admission, credentials, contextOf, watchdog, now });

@@ -14,23 +14,27 @@ export function tokenInHeaders({ authorization }: IncomingHttpHeaders): string |
  * @throws LifelineError UNAUTHENTICATED when two of them disagree: nobody can say which one was meant to count
  */
 export function tokenOfConnection(headers: IncomingHttpHeaders, payload: unknown): string | null {
-  const found = new Set([tokenInHeaders(headers), ...tokensIn(payload), ...tokensIn(fieldOf(payload, 'connectionParams'))]);
-  found.delete(null);
-  if (found.size > 1) {
+  const [first, ...others] = [
+    tokenInHeaders(headers),
+    ...tokensIn(payload),
+    ...tokensIn(fieldOf(payload, 'connectionparams')),
+  ].filter((token) => token !== null);
+  if (first === undefined) return null;
+  if (others.some((token) => token !== first)) {
     throw new LifelineError('UNAUTHENTICATED', 'Two different tokens came with this connection. Send one.');
   }
-  return [...found][0] ?? null;
+  return first;
 }
 
-function* tokensIn(payload: unknown): Generator<string | null> {
-  yield bearer(fieldOf(payload, 'authorization'));
-  // Apollo Router puts the whole header value here, GraphQL clients the bare token.
-  yield bearer(fieldOf(payload, 'token'), 'or bare');
+function tokensIn(payload: unknown): (string | null)[] {
+  // Apollo Router puts the whole header value into `token`, GraphQL clients the bare token.
+  return [bearer(fieldOf(payload, 'authorization')), bearer(fieldOf(payload, 'token'), 'or bare')];
 }
 
-function fieldOf(value: unknown, name: string): unknown {
+/** @param lowerCase the name, which the field may have in any case */
+function fieldOf(value: unknown, lowerCase: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;
-  return Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  return Object.entries(value).find(([key]) => key.toLowerCase() === lowerCase)?.[1];
 }
 
 function bearer(value: unknown, bare?: 'or bare'): string | null {

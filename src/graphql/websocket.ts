@@ -70,8 +70,9 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     metrics.connectionsActive.dec();
     const served = servedOver(this);
     served?.watched.release();
-    served?.connection.dispose();
+    // Its streams first: they need not hear that the session is over, each with an error of its own.
     served?.closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
+    served?.connection.dispose();
   }
 
   const open = (socket: ServedSocket, request: IncomingMessage) => {
@@ -80,7 +81,11 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     sockets.add(socket);
     const channel = new Channel(socket, request.socket, metrics);
     const connection = new Connection(channel, request.headers, parts.servicesFor(request), parts);
-    socket.served = { connection, watched: watchdog.watch(channel), closed: graphql.opened(channel, connection) };
+    socket.served = {
+      connection,
+      watched: watchdog.watch(channel),
+      closed: graphql.opened(new ProtocolSocket(channel), connection),
+    };
 
     socket.on('error', onError);
     socket.on('pong', onPong);
@@ -117,6 +122,34 @@ class ServedSocket extends WebSocket {
 function servedOver(socket: WebSocket): Served | undefined {
   return socket instanceof ServedSocket ? socket.served : undefined;
 }
+
+/** A channel as graphql-ws sees it. What it says itself is short, a `connection_ack` for each who comes: written in one piece, as events are. */
+class ProtocolSocket {
+  readonly #channel: Channel;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+  }
+
+  get protocol(): string {
+    return this.#channel.protocol;
+  }
+
+  send(text: string): Promise<void> {
+    this.#channel.sendTogether([text]);
+    return said;
+  }
+
+  close(code: number, reason: string): void {
+    this.#channel.close(code, reason);
+  }
+
+  onMessage(listener: (text: string) => Promise<void>): void {
+    this.#channel.onMessage(listener);
+  }
+}
+
+const said = Promise.resolve();
 
 interface Served {
   readonly connection: Connection;

@@ -1,106 +1,114 @@
 #!lua
--- Applies records of one Kafka partition whose members share one hash tag, and moves the tag's position. Without records: only moves it.
+-- Applies parcels: records of one Kafka partition whose members share one hash tag, and the tag's next position. Several parcels are of
+-- several tags, which only a server that has them all is given. A parcel without records only moves the position.
 --
--- KEYS  1 part, 2 due, then M member hashes, then the latest keys of best-effort records
--- ARGV  1 position field, 2 from ('' = the writer has no belief), 3 to, 4 epoch candidate, 5 run_id, 6 rewound 0|1, 7 crowded above,
---       8 bell prefix, 9 ms to keep the latest for, 10 M, then M member ids, then 8 per record:
---       member index, latest index (0 = critical), offset, id, refed 0|1, expiresAt, account text, event JSON
--- Answer  {'OK', position, appended, duplicates, stale, crowded} | {'GAP', stored position or ''}
+-- KEYS  per parcel: part, due, its member hashes, its latest keys of best-effort records
+-- ARGV  1 position field, 2 epoch candidate, 3 run_id, 4 crowded above, 5 ms to keep the latest for, 6 number of parcels; then per parcel:
+--       from ('' = the writer has no belief), to, rewound 0|1, bell prefix, number of members, of latest keys, of arguments that follow:
+--         per member: its id, number of records; then 7 per record:
+--           latest index (0 = critical), offset, id, refed 0|1, expiresAt, account text, event JSON
+-- Answer  per parcel {'OK', position, appended, duplicates, stale, crowded} | {'GAP', stored position or ''} | an error
 --
--- Order of the steps, because a script that fails is not rolled back:
+-- Order of the steps in a parcel, because a script that fails is not rolled back:
 --   1. The gap check: below `from` the log lost what it had, so nothing may be written on top.
---   2. Every read. Whatever can fail (a key of another type) fails here, before the first write. Out of memory is refused before the
---      script starts: it is not flagged allow-oom.
---   3. Per member one HSET with entries, ids, counters together: there is no instant with an id and no entry.
+--   2. Per member the reads, then what can fail for a key of another type, then one HSET with entries, ids, counters together: there is no
+--      instant with an id and no entry. Out of memory is refused before the script starts: it is not flagged allow-oom.
+--   3. The member's doorbell, at once: were a later member to fail, the records would come again as known ids, which ring nothing.
 --   4. The position. If the process died before it, the same records come again and are known ids.
---   5. The doorbells: who hears one finds the entry.
+-- A parcel that fails leaves the others alone.
 
-local part, due = KEYS[1], KEYS[2]
-local field, from, to = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local crowded_above, bell, latest_for = tonumber(ARGV[7]), ARGV[8], ARGV[9]
-local member_count = tonumber(ARGV[10])
-local first_record = 11 + member_count
+local call = redis.call
+local field, candidate, run_id = ARGV[1], ARGV[2], ARGV[3]
+local crowded_above, latest_for = tonumber(ARGV[4]), ARGV[5]
+local now = text_of(now_ms())
 
-local epoch, generation = incarnation(part, ARGV[4], ARGV[5], ARGV[6] == '1')
-local stored = tonumber(redis.call('HGET', part, field) or nil)
-if not stored then return { 'GAP', '' } end
-if not from or stored < from then return { 'GAP', text_of(stored) } end
+-- The doorbell's message of a best-effort record, or nil when the newest of its channel is this one already.
+local function pass_by(key, id, json)
+  local known = call('GET', key)
+  if known and string.match(known, '^([^|]*)|') == id then return nil end
+  call('SET', key, id .. '|' .. json, 'PX', latest_for)
+  return 'B|' .. json
+end
 
-local now = now_ms()
-local appended, duplicates, stale, crowded = 0, 0, 0, 0
-local critical, passing, rings = {}, {}, {}
-
-redis.call('ZCARD', due)
-for at = first_record, #ARGV, 8 do
-  local member, latest, id = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 3]
-  if tonumber(ARGV[at + 2]) < stored then
-    stale = stale + 1
-  elseif latest > 0 then
-    local key = KEYS[2 + member_count + latest]
-    if passing[key] == nil then
-      local known = redis.call('GET', key)
-      passing[key] = { id = known and string.match(known, '^([^|]*)|') or '' }
+-- Records of one member. `latest` is where the parcel's latest keys begin.
+local function apply_records(tag, member, key, first, last, latest)
+  local asked, rings = nil, {}
+  for at = first, last, 7 do
+    if ARGV[at] == '0' and tonumber(ARGV[at + 1]) >= tag.stored then
+      asked = asked or { 's', 'c', 'n' }
+      asked[#asked + 1] = 'i' .. ARGV[at + 2]
     end
-    if passing[key].id == id then
-      duplicates = duplicates + 1
-    else
-      passing[key].id = id
-      passing[key].text = id .. '|' .. ARGV[at + 7]
-      rings[at] = 'B|' .. ARGV[at + 7]
-      appended = appended + 1
-    end
-  else
-    local group = critical[member]
-    if not group then
-      group = { asked = { 's', 'c', 'n' }, records = {} }
-      critical[member] = group
-    end
-    table.insert(group.asked, 'i' .. id)
-    table.insert(group.records, at)
   end
-end
-for member, group in pairs(critical) do
-  group.known = redis.call('HMGET', KEYS[2 + member], unpack(group.asked))
-end
-
-for member, group in pairs(critical) do
-  local known = group.known
+  local known = asked and call('HMGET', key, unpack(asked)) or {}
   local sequence, chain, pending = tonumber(known[1] or 0), known[2] or '', tonumber(known[3] or 0)
-  local fresh, writes, expiry = {}, {}, nil
-  if pending == 0 then writes = { 'lo', text_of(sequence + 1) } end
-  if sequence == 0 then table.insert(writes, 'f'); table.insert(writes, 1) end
-  local before = appended
-  for index, at in ipairs(group.records) do
-    local id, expires = ARGV[at + 3], tonumber(ARGV[at + 5])
-    if known[3 + index] or fresh[id] then
-      duplicates = duplicates + 1
+  local writes, fresh, expiry, answered = { 's', '', 'c', '', 'n', '' }, {}, nil, 3
+  if pending == 0 then writes[7], writes[8] = 'lo', text_of(sequence + 1) end
+  if sequence == 0 then writes[#writes + 1] = 'f'; writes[#writes + 1] = '1' end
+
+  for at = first, last, 7 do
+    local id, json = ARGV[at + 2], ARGV[at + 6]
+    if tonumber(ARGV[at + 1]) < tag.stored then
+      tag.stale = tag.stale + 1
+    elseif ARGV[at] ~= '0' then
+      local message = pass_by(KEYS[latest + tonumber(ARGV[at])], id, json)
+      if message then rings[#rings + 1] = message; tag.appended = tag.appended + 1 else tag.duplicates = tag.duplicates + 1 end
     else
-      fresh[id] = true
-      sequence, pending, appended = sequence + 1, pending + 1, appended + 1
-      if pending > crowded_above then crowded = crowded + 1 end
-      chain = string.sub(redis.sha1hex(chain .. id), 1, 8)
-      local number = text_of(sequence)
-      local text = 'P|' .. chain .. '|' .. ARGV[at + 4] .. '|' .. ARGV[at + 5] .. '|0|' .. text_of(now) .. '|' .. id .. '|' ..
-        ARGV[at + 6] .. '|' .. ARGV[at + 7]
-      table.insert(writes, 'q' .. number); table.insert(writes, text)
-      table.insert(writes, 'i' .. id); table.insert(writes, number)
-      rings[at] = 'E|' .. epoch .. '|' .. generation .. '|' .. number .. '|' .. text
-      if not expiry or expires < expiry then expiry = expires end
+      answered = answered + 1
+      if known[answered] or fresh[id] then
+        tag.duplicates = tag.duplicates + 1
+      else
+        fresh[id] = true
+        sequence, pending, tag.appended = sequence + 1, pending + 1, tag.appended + 1
+        if pending > crowded_above then tag.crowded = tag.crowded + 1 end
+        chain = string.sub(redis.sha1hex(chain .. id), 1, 8)
+        local number, expires = text_of(sequence), ARGV[at + 4]
+        local text = 'P|' .. chain .. '|' .. ARGV[at + 3] .. '|' .. expires .. '|0|' .. now .. '|' .. id .. '|' .. ARGV[at + 5] .. '|' .. json
+        local count = #writes
+        writes[count + 1], writes[count + 2], writes[count + 3], writes[count + 4] = 'q' .. number, text, 'i' .. id, number
+        rings[#rings + 1] = 'E|' .. tag.epoch .. '|' .. tag.generation .. '|' .. number .. '|' .. text
+        expires = tonumber(expires)
+        if not expiry or expires < expiry then expiry = expires end
+      end
     end
   end
-  if appended > before then
-    redis.call('HSET', KEYS[2 + member], 's', text_of(sequence), 'c', chain, 'n', text_of(pending), unpack(writes))
-    redis.call('ZADD', due, 'LT', text_of(expiry), ARGV[10 + member])
+
+  if expiry then
+    writes[2], writes[4], writes[6] = text_of(sequence), chain, text_of(pending)
+    call('ZADD', tag.due, 'LT', text_of(expiry), member)
+    call('HSET', key, unpack(writes))
   end
-end
-for key, latest in pairs(passing) do
-  if latest.text then redis.call('SET', key, latest.text, 'PX', latest_for) end
+  for index = 1, #rings do ring(tag.bell .. member, rings[index]) end
 end
 
-local position = math.max(stored, to)
-redis.call('HSET', part, field, text_of(position))
+local function apply(key, at)
+  local part, from, to = KEYS[key], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local epoch, generation, stored = incarnation(part, candidate, run_id, ARGV[at + 2] == '1', field)
+  stored = tonumber(stored or nil)
+  if not stored then return { 'GAP', '' } end
+  if not from or stored < from then return { 'GAP', text_of(stored) } end
 
-for at = first_record, #ARGV, 8 do
-  if rings[at] then ring(bell .. ARGV[10 + tonumber(ARGV[at])], rings[at]) end
+  local tag = {
+    due = KEYS[key + 1], bell = ARGV[at + 3], epoch = epoch, generation = generation, stored = stored,
+    appended = 0, duplicates = 0, stale = 0, crowded = 0,
+  }
+  local members = tonumber(ARGV[at + 4])
+  local argument = at + 7
+  for member = 1, members do
+    local first, records = argument + 2, tonumber(ARGV[argument + 1])
+    argument = first + 7 * records
+    apply_records(tag, ARGV[first - 2], KEYS[key + 1 + member], first, argument - 1, key + 1 + members)
+  end
+
+  local position = text_of(math.max(stored, to))
+  call('HSET', part, field, position)
+  return { 'OK', position, tag.appended, tag.duplicates, tag.stale, tag.crowded }
 end
-return { 'OK', text_of(position), appended, duplicates, stale, crowded }
+
+local answers, key, at = {}, 1, 7
+for parcel = 1, tonumber(ARGV[6]) do
+  local done, answer = pcall(apply, key, at)
+  answers[parcel] = done and answer or redis.error_reply(type(answer) == 'table' and answer.err or tostring(answer))
+  key = key + 2 + tonumber(ARGV[at + 4]) + tonumber(ARGV[at + 5])
+  at = at + 7 + tonumber(ARGV[at + 6])
+end
+return answers

@@ -1,11 +1,10 @@
 import { LifelineError } from '../errors.ts';
 import type { Logger } from '../operations/logger.ts';
+import { SubscribeBatch, subscribeSize } from './doorbell-batch.ts';
 import type { Redis, RedisConnection } from './redis-connection.ts';
 import { runIdOf } from './redis-server.ts';
 import type { RedisTopology } from './redis-topology.ts';
 
-/** How many channels one SUBSCRIBE names: one command for all of them would block Redis for its whole length. */
-const subscribeSize = 500;
 /** How often channels of slots that changed hands are subscribed until it works, ms. */
 const retryMs = 100;
 /** How often a new subscription follows servers that point elsewhere. */
@@ -32,8 +31,14 @@ export interface BellsParts {
   readonly onInterrupted: (channels: readonly string[]) => void;
 }
 
+interface Connected {
+  readonly address: string;
+  readonly connection: RedisConnection;
+  readonly batch: SubscribeBatch;
+}
+
 export function createBells(topology: RedisTopology, log: Logger, { channels, runIdAt, onInterrupted }: BellsParts): Bells {
-  const connections = new Map<string, RedisConnection>();
+  const connections = new Map<string, Connected>();
   const closing = new Set<Promise<void>>();
   /** Per slot, the server on which its channels are subscribed. */
   const homes = new Map<number, string>();
@@ -49,8 +54,9 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
   const channelsBySlot = () => Map.groupBy(channels(), (channel) => topology.slotOf(channel));
 
   /** Subscribes the channels of slots, all sent before any is answered: an UNSUBSCRIBE that comes meanwhile stays behind them. */
-  const settle = (address: string, redis: Redis, slots: ReadonlyMap<number, readonly string[]>) =>
-    Promise.all(
+  const settle = (address: string, redis: Redis, slots: ReadonlyMap<number, readonly string[]>) => {
+    connections.get(address)?.batch.flush(); // an UNSUBSCRIBE of before stays before them, too
+    return Promise.all(
       [...slots].map(async ([slot, names]) => {
         const sent: Promise<unknown>[] = [];
         for (let start = 0; start < names.length; start += subscribeSize) {
@@ -66,6 +72,7 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
         return { slot, error };
       }),
     );
+  };
   /** @returns whether a server said where else to go */
   const follow = (slot: number, { message }: Error): boolean => {
     const [word, , where = ''] = message.split(' ');
@@ -76,7 +83,7 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
     return true;
   };
 
-  const connect = (address: string): RedisConnection => {
+  const connect = (address: string): Connected => {
     let runId = '';
     const connection = topology.connect(address, {
       log,
@@ -109,13 +116,13 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
       topology.doubt();
       heal();
     });
-    return connection;
+    return { address, connection, batch: new SubscribeBatch(connection.redis, topology) };
   };
 
   const adjust = () => {
     const owners = new Set(topology.owners());
     for (const address of owners) if (!connections.has(address)) connections.set(address, connect(address));
-    for (const [address, connection] of connections) {
+    for (const [address, { connection }] of connections) {
       if (owners.has(address)) continue;
       connections.delete(address);
       const gone = connection.close().finally(() => closing.delete(gone));
@@ -132,7 +139,7 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
     for (const slot of astray) if (!bySlot.has(slot)) astray.delete(slot);
     await Promise.all(
       [...byOwner].map(async ([address, slots]) => {
-        const connection = address === undefined ? undefined : connections.get(address);
+        const connection = address === undefined ? undefined : connections.get(address)?.connection;
         // A connection that is not up subscribes all of its channels before it is.
         if (address === undefined || connection === undefined || connection.failure() !== null) return;
         const own = new Map(slots.flatMap((slot) => (bySlot.has(slot) ? [[slot, bySlot.get(slot) ?? []] as const] : [])));
@@ -165,33 +172,34 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
 
   const connectionOf = (channel: string) => {
     const address = topology.ownerOf(topology.slotOf(channel));
-    return { address, connection: address === undefined ? undefined : connections.get(address) };
+    return address === undefined ? undefined : connections.get(address);
   };
   const failureAt = (channel: string) => {
-    const { connection } = connectionOf(channel);
-    return connection === undefined ? (topology.failure() ?? 'no server has this channel') : connection.failure();
+    const connected = connectionOf(channel);
+    return connected === undefined ? (topology.failure() ?? 'no server has this channel') : connected.connection.failure();
   };
 
   return {
     failureAt,
     failure() {
-      const failing = [...connections.values()].map((connection) => connection.failure()).find((failure) => failure !== null);
+      const failing = [...connections.values()].map(({ connection }) => connection.failure()).find((failure) => failure !== null);
       return failing ?? (astrayReason === null ? topology.failure() : `Redis does not let us listen: ${astrayReason}`);
     },
     async usable(channel) {
-      const { connection } = connectionOf(channel);
-      if (connection === undefined)
+      const connected = connectionOf(channel);
+      if (connected === undefined)
         throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failureAt(channel) ?? '') });
-      await connection.usable();
+      await connected.connection.usable();
     },
     async subscribe(channel) {
       const slot = topology.slotOf(channel);
       for (let attempt = 1; ; attempt++) {
-        const { address, connection } = connectionOf(channel);
-        if (address === undefined || connection === undefined) throw new LifelineError('UNAVAILABLE');
+        const connected = connectionOf(channel);
+        if (connected === undefined) throw new LifelineError('UNAVAILABLE');
+        const { address, connection, batch } = connected;
         await connection.usable();
         try {
-          await subscribeOn(connection.redis, [channel]);
+          await batch.subscribe(channel);
           if (!homes.has(slot)) homes.set(slot, address);
           // The slot moved while this was under way: its other channels are where it was.
           else if (homes.get(slot) !== address) astray.add(slot);
@@ -205,9 +213,7 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
     unsubscribe(channel) {
       const slot = topology.slotOf(channel);
       for (const address of new Set([homes.get(slot), topology.ownerOf(slot)])) {
-        const redis = address === undefined ? undefined : connections.get(address)?.redis;
-        // Without a connection, or without the slot, there is no subscription either.
-        (topology.sharded ? redis?.sunsubscribe(channel) : redis?.unsubscribe(channel))?.catch(() => {});
+        if (address !== undefined) connections.get(address)?.batch.unsubscribe(channel);
       }
     },
     onMessage(listener) {
@@ -217,7 +223,8 @@ export function createBells(topology: RedisTopology, log: Logger, { channels, ru
       closed = true;
       ended();
       if (typeof healing === 'object') clearTimeout(healing);
-      await Promise.all([...[...connections.values()].map((connection) => connection.close()), ...closing]);
+      for (const { batch } of connections.values()) batch.flush();
+      await Promise.all([...[...connections.values()].map(({ connection }) => connection.close()), ...closing]);
     },
   };
 }

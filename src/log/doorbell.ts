@@ -19,19 +19,28 @@ export interface Doorbell {
 
 /** @param runIdAt the run_id of the server that the log at this address is written to; null while that is not known */
 export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (address: string) => string | null): Doorbell {
-  /** Channels in use or being subscribed, with how many listeners. */
-  const channels = new Map<string, number>();
+  /** Channels in use or being subscribed, with what tells each listener that rings may be missing. */
+  const channels = new Map<string, Set<() => void>>();
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
   const failed = new Map<string, string>();
-  const interrupts = new Map<string, Set<() => void>>();
 
   const bells = createBells(topology, log, {
     channels: () => channels.keys(),
     runIdAt,
     onInterrupted(some) {
-      for (const channel of some) for (const interrupt of interrupts.get(channel) ?? []) interrupt();
+      for (const channel of some) for (const interrupt of channels.get(channel) ?? []) interrupt();
     },
   });
+
+  /** Never rejects: what failed stands in `failed`. */
+  const subscribe = async (channel: string) => {
+    try {
+      await bells.subscribe(channel);
+      failed.delete(channel);
+    } catch (error) {
+      failed.set(channel, error instanceof Error ? error.message : String(error));
+    }
+  };
 
   /*
    * What graphql-redis-subscriptions sees of the connections. It lets the promises of UNSUBSCRIBE and PUNSUBSCRIBE float, and rejects one of
@@ -42,15 +51,8 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     on: (event: string, listener: (channel: string, message: string) => void) => {
       if (event === 'message') bells.onMessage(listener);
     },
-    subscribe: (channel: string, done: (error: null) => void) => {
-      bells
-        .subscribe(channel)
-        .then(
-          () => failed.delete(channel),
-          (error: unknown) => failed.set(channel, error instanceof Error ? error.message : String(error)),
-        )
-        .finally(() => done(null))
-        .catch(() => {});
+    subscribe: (channel: string, answered: (error: null) => void) => {
+      void subscribe(channel).then(() => answered(null));
     },
     unsubscribe: (channel: string) => bells.unsubscribe(channel),
     punsubscribe: () => {}, // no patterns here
@@ -62,12 +64,12 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     deserializer: (message) => parseRing(message.toString()),
   });
 
-  const release = (channel: string, id: number) => {
-    const left = (channels.get(channel) ?? 1) - 1;
-    if (left > 0) channels.set(channel, left);
-    else channels.delete(channel);
+  const release = (channel: string, id: number, interrupt: () => void) => {
+    const listeners = channels.get(channel);
+    listeners?.delete(interrupt);
+    if (listeners?.size === 0) channels.delete(channel);
     pubsub.unsubscribe(id);
-    if (left === 0) failed.delete(channel);
+    if (!channels.has(channel)) failed.delete(channel);
   };
 
   return {
@@ -86,28 +88,26 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
       };
       const interrupt = () => hand({ kind: 'interrupted' });
 
-      channels.set(channel, (channels.get(channel) ?? 0) + 1);
+      const listeners = channels.get(channel);
+      if (listeners === undefined) channels.set(channel, new Set([interrupt]));
+      else listeners.add(interrupt);
       const id = await pubsub.subscribe<Ring | null>(channel, hand);
       const failure = failed.get(channel) ?? bells.failureAt(channel);
       if (failure !== null) {
-        release(channel, id);
+        release(channel, id, interrupt);
         throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failure) });
       }
       open = true;
-      const own = interrupts.get(channel) ?? new Set();
-      interrupts.set(channel, own.add(interrupt));
       return {
         close() {
           if (!open) return;
           open = false;
-          own.delete(interrupt);
-          if (own.size === 0 && interrupts.get(channel) === own) interrupts.delete(channel);
-          release(channel, id);
+          release(channel, id, interrupt);
         },
       };
     },
     async close() {
-      interrupts.clear();
+      channels.clear(); // nobody is told any more
       await bells.close();
     },
   };

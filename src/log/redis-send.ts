@@ -40,8 +40,13 @@ interface Parcel {
  */
 export async function send(nodes: RedisNodes, scripts: Scripts, calls: readonly RedisCall[]): Promise<RedisAnswer[]> {
   const [only] = calls;
-  const answer = calls.length === 1 && only !== undefined ? await sendAlone(nodes, scripts, only) : null;
-  return answer === null ? sendTogether(nodes, scripts, calls) : [answer];
+  return calls.length === 1 && only !== undefined ? [await sendOne(nodes, scripts, only)] : sendTogether(nodes, scripts, calls);
+}
+
+/** As `send`, what most calls are: one. */
+export async function sendOne(nodes: RedisNodes, scripts: Scripts, call: RedisCall): Promise<RedisAnswer> {
+  const answer = (await sendAlone(nodes, scripts, call)) ?? (await sendTogether(nodes, scripts, [call]))[0];
+  return answer ?? silence();
 }
 
 /**
@@ -60,7 +65,8 @@ async function sendAlone(nodes: RedisNodes, scripts: Scripts, call: RedisCall): 
 }
 
 async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly RedisCall[]): Promise<RedisAnswer[]> {
-  const answers: RedisAnswer[] = calls.map(() => ({ ok: false, error: new Error('Redis did not answer.') }));
+  const unanswered = silence();
+  const answers = calls.map(() => unanswered);
   const bySlot = Map.groupBy(calls.entries(), ([, call]) => nodes.slotOf(call.keys[0]));
   let parcels: Parcel[] = [...bySlot].map(([slot, own]) => ({ slot, calls: own.map(([index, call]) => ({ index, call })) }));
   const until = performance.now() + followForMs;
@@ -170,6 +176,10 @@ function words(call: RedisCall, node: RedisNode, scripts: Scripts, how: 'evalsha
   const { sha, source } = scripts.get(call.script);
   const args = call.args.map((arg) => (arg === runIdOfServer ? node.runId() : arg));
   return [how, [how === 'evalsha' ? sha : source, call.keys.length, ...call.keys, ...args]];
+}
+
+function silence(): RedisAnswer {
+  return { ok: false, error: new Error('Redis did not answer.') };
 }
 
 function redirectionIn(answer: RedisAnswer | undefined): Error | null {

@@ -1,27 +1,17 @@
-import { accountText } from './entry-text.ts';
-import { crowdedAt, type AppendResult, type Gap, type SourcePosition, type SourceRecord, type SourceWriter } from './log.ts';
-import type { Keys } from './redis-keys.ts';
+import type { AppendResult, Gap, SourcePosition, SourceWriter } from './log.ts';
+import { append, type AppendParts, type Parcel, parcelsOf } from './redis-append.ts';
 import { list, number, numberOrNull, text } from './redis-reply.ts';
-import { type RedisAnswer, type RedisCall, runIdOfServer } from './redis-send.ts';
+import { type RedisAnswer, runIdOfServer } from './redis-send.ts';
 
 /** What a source writer needs of the log. Rejections are LifelineErrors already. */
-export interface RedisStore {
-  readonly keys: Keys;
-  /** Runs calls in one round trip per server, those of one hash tag in order. */
-  run(calls: readonly RedisCall[]): Promise<RedisAnswer[]>;
+export interface RedisStore extends Omit<AppendParts, 'field'> {
+  /** Told every answer to a write: what Redis says there is its health. */
+  onAnswers(answers: readonly RedisAnswer[]): void;
   /** One field of many hashes in one round trip per server. */
   fields(keys: readonly string[], field: string): Promise<readonly unknown[]>;
-  /** The name of the data, where a hash tag turns out to be empty. */
-  epochCandidate(): string;
   /** What a failed script's error becomes for the caller. */
   unavailable(error: Error): Error;
 }
-
-/** One script call carries at most this much: Redis does nothing else meanwhile. */
-const recordsPerCall = 256;
-const bytesPerCall = 512 * 1024;
-/** Best-effort events are kept this long. */
-const latestForMs = 60_000;
 
 /**
  * The writing side for one Kafka partition. Every hash tag has its own position; a tag only learns of an advance when it gets a record,
@@ -72,15 +62,16 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
   };
 
   /** Sends appends and takes in the answers. An error outweighs a gap: behind a call that failed, its successors only seem to gap. */
-  const send = async (batches: readonly Batch[]) => {
-    const answering = store.run(batches.map(appendCall));
+  const send = async (parcels: readonly Parcel[]) => {
+    const answering = append(parcels, { ...store, field });
     // fail-point: inside append's await
     const answers = await answering;
+    store.onAnswers(answers);
     const total = { appended: 0, duplicates: 0, stale: 0, crowded: 0 };
     const behind = new Map<number, number | null>();
     let failure: Error | undefined;
     for (const [index, answer] of answers.entries()) {
-      const part = batches[index]?.part ?? 0;
+      const part = parcels[index]?.part ?? 0;
       if (!answer.ok) {
         failure ??= answer.error;
         continue;
@@ -92,7 +83,7 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
       }
       rewound.delete(part);
       // Not the answered position, which may be another writer's: only what this one has to notice missing.
-      believed[part] = Math.max(believed[part] ?? 0, batches[index]?.to ?? 0);
+      believed[part] = Math.max(believed[part] ?? 0, parcels[index]?.to ?? 0);
       total.appended += number(counts[0]);
       total.duplicates += number(counts[1]);
       total.stale += number(counts[2]);
@@ -100,41 +91,6 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
     }
     if (failure !== undefined) throw store.unavailable(failure);
     return learn(behind) ?? total;
-  };
-
-  const appendCall = ({ part, from, to, records }: Batch): RedisCall => {
-    const members = [...new Set(records.map(({ event }) => event.member))];
-    const passing = records.map(({ event }) => (event.expiresAt === null ? keys.latest(event.member, event.channel) : null));
-    const latest = [...new Set(passing.filter((key) => key !== null))];
-    // Once is enough, so the first of several pieces.
-    const startGeneration = rewound.has(part) && from === believed[part];
-    return {
-      script: 'append',
-      keys: [keys.part(part), keys.due(part), ...members.map((member) => keys.member(member)), ...latest],
-      args: [
-        field,
-        from ?? '',
-        to,
-        store.epochCandidate(),
-        runIdOfServer,
-        startGeneration ? 1 : 0,
-        crowdedAt,
-        keys.bells(part),
-        latestForMs,
-        members.length,
-        ...members,
-        ...records.flatMap(({ offset, event, refed, json }, index) => [
-          members.indexOf(event.member) + 1,
-          latest.indexOf(passing[index] ?? '') + 1,
-          offset,
-          event.id,
-          refed ? 1 : 0,
-          Math.trunc(event.expiresAt ?? 0),
-          accountText(event.accountId),
-          json,
-        ]),
-      ],
-    };
   };
 
   const place = async (offset: number, how: 'begin' | 'restart') => {
@@ -145,6 +101,7 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
         args: [field, offset, store.epochCandidate(), runIdOfServer, how],
       })),
     );
+    store.onAnswers(answers);
     adopt(
       answers.map((answer) => {
         if (!answer.ok) throw store.unavailable(answer.error);
@@ -166,7 +123,7 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
           adopt(await stored());
           return { status: 'gap', next: covered };
         }
-        const outcome = await send(batchesOf(to, records, keys, believed));
+        const outcome = await send(parcelsOf(to, records, { keys, from: (part) => believed[part] ?? null, rewound }));
         if ('status' in outcome) return outcome;
         covered = Math.max(covered, to);
         return { status: 'ok', ...outcome };
@@ -188,7 +145,9 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
           return { status: 'gap', next: covered };
         }
         const late = allParts.filter((part) => (believed[part] ?? null) === null || (believed[part] ?? 0) < to);
-        const outcome = await send(late.map((part) => ({ part, from: believed[part] ?? null, to, records: [] })));
+        const outcome = await send(
+          late.map((part) => ({ part, from: believed[part] ?? null, to, rewound: rewound.has(part), records: [], bytes: 0 })),
+        );
         return 'status' in outcome ? outcome : { status: 'ok' };
       }),
     restart: (offset) =>
@@ -197,41 +156,6 @@ export function createRedisSource(store: RedisStore, topic: string, partition: n
         rewound.clear();
       }),
   };
-}
-
-interface Batch {
-  readonly part: number;
-  readonly from: number | null;
-  readonly to: number;
-  readonly records: readonly Written[];
-}
-
-interface Written extends SourceRecord {
-  readonly json: string;
-}
-
-/** Records by hash tag, in pieces that a script may hold Redis up for, each piece chained to the one before it. */
-function batchesOf(to: number, records: readonly SourceRecord[], keys: Keys, believed: readonly (number | null)[]): Batch[] {
-  const byPart = Map.groupBy(records, ({ event }) => keys.partOf(event.member));
-  const batches: Batch[] = [];
-  for (const [part, own] of byPart) {
-    let from = believed[part] ?? null;
-    let piece: Written[] = [];
-    let bytes = 0;
-    for (const record of own) {
-      if (piece.length >= recordsPerCall || bytes >= bytesPerCall) {
-        batches.push({ part, from, to: record.offset, records: piece });
-        from = record.offset;
-        piece = [];
-        bytes = 0;
-      }
-      const json = JSON.stringify(record.event);
-      piece.push({ ...record, json });
-      bytes += json.length;
-    }
-    batches.push({ part, from, to, records: piece });
-  }
-  return batches;
 }
 
 /** null when any of them is missing */

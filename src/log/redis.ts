@@ -12,7 +12,7 @@ import { createRedisNodes } from './redis-nodes.ts';
 import { coalesceMs, reap } from './redis-reap.ts';
 import { list, number, text } from './redis-reply.ts';
 import { createScripts } from './redis-scripts.ts';
-import { type RedisCall, runIdOfServer, send } from './redis-send.ts';
+import { type RedisCall, runIdOfServer, send, sendOne } from './redis-send.ts';
 import { checkDivision, inspectServer } from './redis-server.ts';
 import { createRedisSource } from './redis-source.ts';
 import { createSingleTopology } from './redis-topology.ts';
@@ -87,7 +87,11 @@ export function createRedisLog({
       if (answer.ok) return answer.reply;
       throw asUnavailable(answer.error);
     });
-  const run = async (call: RedisCall): Promise<unknown> => (await runAll([call]))[0];
+  const run = async (call: RedisCall): Promise<unknown> => {
+    const answer = await sendOne(nodes, scripts, call);
+    if (answer.ok) return answer.reply;
+    throw asUnavailable(answer.error);
+  };
 
   /** What was asked of a member in pieces, in one list. */
   const inPieces = async <T, R>(items: readonly T[], ask: (piece: readonly T[]) => Promise<readonly R[]>): Promise<R[]> =>
@@ -100,12 +104,15 @@ export function createRedisLog({
       createRedisSource(
         {
           keys,
+          undivided: !topology.sharded,
           epochCandidate,
           unavailable: asUnavailable,
           async run(calls) {
             // Nothing to do is no success while there is nobody to do it.
             if (calls.length === 0) await nodes.owner(nodes.slotOf(keys.meta));
-            const answers = await send(nodes, scripts, calls);
+            return send(nodes, scripts, calls);
+          },
+          onAnswers(answers) {
             // Only what Redis itself said: a broken connection has a health of its own.
             const failed = answers.find((answer) => !answer.ok && answer.error.name === 'ReplyError');
             const failure = failed?.ok === false ? failed.error.message : undefined;
@@ -113,7 +120,6 @@ export function createRedisLog({
             const recovered = failure === undefined && writeFailure !== undefined && answers.some(({ ok }) => ok);
             if (recovered) log.info({}, 'Redis writes again');
             if (failure !== undefined || recovered) writeFailure = failure;
-            return answers;
           },
           async fields(hashes, field) {
             const [first, ...others] = hashes;

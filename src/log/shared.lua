@@ -19,18 +19,19 @@ end
 
 -- The epoch (new when the part is empty) and the generation (one more when another primary answers than last time: it may lack a suffix).
 -- A generation that cannot be stored (out of memory, read-only disk) is answered all the same: the same condition will find it again.
-local function incarnation(part, candidate, run_id, rewound)
-  local known = redis.call('HMGET', part, 'e', 'g', 'r')
+-- The third answer is what the part has in `field`, where one is named.
+local function incarnation(part, candidate, run_id, rewound, field)
+  local known = redis.call('HMGET', part, 'e', 'g', 'r', field or 'e')
   local epoch, generation = known[1], tonumber(known[2])
   if not epoch then
     redis.call('HSET', part, 'e', candidate, 'g', 1, 'r', run_id)
-    return candidate, 1
+    return candidate, 1, known[4]
   end
   if known[3] ~= run_id or rewound then
     generation = generation + 1
     redis.pcall('HSET', part, 'g', generation, 'r', run_id)
   end
-  return epoch, generation
+  return epoch, generation, known[4]
 end
 
 -- state, expiresAt

@@ -212,24 +212,45 @@ describe('Redis loses a suffix', () => {
 });
 
 describe('Redis refuses to write', () => {
-  test('a script that fails writes nothing at all, health says why, and the same batch goes through once the cause is gone', async () => {
+  test('a script that fails leaves whole entries and no position, health says why, and the same batch goes through once the cause is gone', async () => {
     const redis = await start();
     const prefix = unique('test');
     const log = createRedisLog({ url: redis.url, prefix, hashTags: 1, logger: recordingLogger() });
     cleanUps.push(() => log.close());
     await log.ready;
-    const { source } = await beginning(log);
+    const { source, topic } = await beginning(log);
     const records = recordsOf([eventOf('a'), eventOf('b'), eventOf('c')]);
-    for (const broken of [`${prefix}:{0}:m:b`, `${prefix}:{0}:due`]) {
+    // What the key of another type is for fails, and what comes behind it in the hash tag; for `due` that is everything.
+    for (const [broken, heads] of [
+      [`${prefix}:{0}:due`, [0, 0, 0]],
+      [`${prefix}:{0}:m:b`, [1, 0, 0]],
+    ] as const) {
       await redis.command('SET', broken, 'not what it should be');
       await expect(source.append(3, records)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
       expect(log.health()).toMatchObject({ ok: false, reason: expect.stringContaining('WRONGTYPE') });
-      expect((await log.heads(['a', 'c'])).map((head) => head.sequence)).toEqual([0, 0]);
-      expect(await log.source('other', 0).resume()).toEqual({ next: null, known: null });
       await redis.command('DEL', broken);
+      expect((await log.heads(['a', 'b', 'c'])).map((head) => head.sequence)).toEqual(heads);
+      expect(await redis.command('HGET', `${prefix}:{0}:part`, `off:${topic}:0`)).toBe('0');
     }
-    expect(await source.append(3, records)).toMatchObject({ status: 'ok', appended: 3 });
+    expect(await source.append(3, records)).toMatchObject({ status: 'ok', appended: 2, duplicates: 1 });
+    expect((await log.heads(['a', 'b', 'c'])).map((head) => head.sequence)).toEqual([1, 1, 1]);
     expect(log.health()).toEqual({ ok: true });
+  });
+
+  test('a hash tag that cannot be written keeps no other tag of its batch back', async () => {
+    const redis = await start();
+    const prefix = unique('test');
+    const log = createRedisLog({ url: redis.url, prefix, hashTags: 2, logger: recordingLogger() });
+    cleanUps.push(() => log.close());
+    await log.ready;
+    const { source } = await beginning(log);
+    const records = recordsOf([eventOf('m'), eventOf('n')]); // of two tags
+    await redis.command('SET', `${prefix}:{0}:due`, 'not what it should be');
+    await expect(source.append(2, records)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await log.heads(['m', 'n'])).map((head) => head.sequence).toSorted((a, b) => a - b)).toEqual([0, 1]);
+    await redis.command('DEL', `${prefix}:{0}:due`);
+    expect(await source.append(2, records)).toMatchObject({ status: 'ok', appended: 1, duplicates: 0, stale: 1 });
+    expect((await log.heads(['m', 'n'])).map((head) => head.sequence)).toEqual([1, 1]);
   });
 
   test('out of memory: appends write nothing, reads and acknowledgements go on, and the batch goes through afterwards', async () => {

@@ -226,10 +226,10 @@ export const doesNotWaitForDeadLetters: Mutant = {
 
 /** Knows a record by its offset alone. */
 export const knowsNoIds: Mutant = {
-  file: 'src/log/redis-source.ts',
-  find: `          event.id,
-          refed`,
-  replace: '          `${event.id}-${offset}`,\n          refed',
+  file: 'src/log/redis-append.ts',
+  find: `          id,
+          record.refed`,
+  replace: '          `${id}-${record.offset}`,\n          record.refed',
 };
 
 /** Applies what it fetched in the wrong order, like workers that share a partition. */
