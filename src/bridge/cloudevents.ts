@@ -59,10 +59,11 @@ const utf8Charsets = new Set(['', 'utf-8', 'utf8', 'us-ascii']);
 
 function parseMediaType(text: string): { readonly type: string; readonly charset: string } {
   const [type = '', ...parameters] = text.toLowerCase().split(';');
-  const charset = parameters
-    .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/.exec(parameter)?.[1])
-    .find((found) => found !== undefined);
-  return { type: type.trim(), charset: charset ?? '' };
+  for (const parameter of parameters) {
+    const charset = /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/.exec(parameter)?.[1];
+    if (charset !== undefined) return { type: type.trim(), charset };
+  }
+  return { type: type.trim(), charset: '' };
 }
 
 function refuse(reason: Refusal['reason'], detail: string): Refusal {
@@ -73,14 +74,14 @@ function structured(value: Buffer): CloudEvent | Refusal {
   const parsed = parseJson(value);
   if (parsed === undefined) return refuse('invalid-json', 'value: must be JSON in UTF-8');
   if (!isJsonObject(parsed)) return refuse('invalid-envelope', 'value: must be a JSON object');
-  const { data, data_base64: base64, ...attributes } = parsed;
-  if (base64 === undefined || base64 === null) return envelope(attributes, data);
+  const { data, data_base64: base64 } = parsed;
+  if (base64 === undefined || base64 === null) return envelope(parsed, data);
   // The JSON format's way to carry bytes; producers whose payload is already serialised send JSON like that.
   if (data !== undefined) return refuse('invalid-envelope', 'data_base64: must not stand beside data');
   if (typeof base64 !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(base64))
     return refuse('invalid-envelope', 'data_base64: must be Base64');
   const decoded = parseJson(Buffer.from(base64, 'base64'));
-  return decoded === undefined ? refuse('invalid-json', 'data_base64: must hold JSON in UTF-8') : envelope(attributes, decoded);
+  return decoded === undefined ? refuse('invalid-json', 'data_base64: must hold JSON in UTF-8') : envelope(parsed, decoded);
 }
 
 function binary(value: Buffer, headers: ReadonlyMap<string, string>, contentType: string | undefined): CloudEvent | Refusal {
@@ -104,12 +105,14 @@ const attributeName = /^[a-z0-9]+$/;
 const control = /[\u0000-\u001f\u007f-\u009f]/;
 const uriReference = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]+$/;
 
+/** What `received` has as `data` or `data_base64` is no attribute. */
 function envelope(received: JsonObject, data: Json | undefined): CloudEvent | Refusal {
   const attributes: Record<string, Json> = {};
   for (const [name, value] of Object.entries(received)) {
-    if (!attributeName.test(name)) return refuse('invalid-envelope', 'attribute names: must be a-z and 0-9 only');
-    if (value === null) continue; // JSON format 1.0.2: the same as unset
+    if (name === 'data' || name === 'data_base64') continue;
     const known = ruled.has(name);
+    if (!known && !attributeName.test(name)) return refuse('invalid-envelope', 'attribute names: must be a-z and 0-9 only');
+    if (value === null) continue; // JSON format 1.0.2: the same as unset
     if (typeof value === 'string') {
       if (control.test(value) || !value.isWellFormed())
         return refuse(
@@ -145,15 +148,15 @@ function isJsonType(text: string): boolean {
   return (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) && utf8Charsets.has(charset);
 }
 
-const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** @returns ms since the epoch; undefined when it is no timestamp. A leap second counts as the second before it. */
 function parseTimestamp(text: string): number | undefined {
-  const match = rfc3339.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day] = match;
-  // Date.parse takes 30 February for 2 March.
-  if (new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() !== Number(day)) return undefined;
+  if (!rfc3339.test(text)) return undefined;
+  // Date.parse takes 30 February for 2 March; every month has 28 days.
+  const day = Number(text.slice(8, 10));
+  if (day > 28 && new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)) - 1, day)).getUTCDate() !== day)
+    return undefined;
   const instant = Date.parse(
     text
       .toUpperCase()

@@ -76,8 +76,9 @@ export function startLane(options: LaneOptions): Lane {
   let applied = 0;
   let jump: { readonly from: number; readonly to: number } | null = null;
   let gapsInARow = 0;
-  let verifiedAt = 0;
-  let settledAt = now();
+  // Each look is a command for every hash tag: lanes that begin together must not look together.
+  let verifiedAt = now() - Math.random() * verifyEveryMs;
+  let settledAt = now() - Math.random() * settleEveryMs;
 
   const setTrouble = (next: typeof trouble) => {
     if (next?.need === trouble?.need && next?.reason === trouble?.reason) return;
@@ -257,7 +258,8 @@ export function startLane(options: LaneOptions): Lane {
   const run = async (): Promise<void> => {
     position = await begin();
     while (!reading.aborted) {
-      const batch = await read(reader, position, reading);
+      const untilVerified = verifiedAt + verifyEveryMs - now();
+      const batch = await read(reader, position, Math.max(0, Math.min(verifyEveryMs, untilVerified)), reading);
       if (batch !== null) position = await take(batch, position);
       if (!reading.aborted) position = await lookAfter(position, batch === null);
     }
@@ -311,12 +313,12 @@ function messageOf(error: unknown): string {
 }
 
 /** @returns null when stopped, too */
-async function read(reader: PartitionReader, from: number, signal: AbortSignal): Promise<Batch | null> {
+async function read(reader: PartitionReader, from: number, waitMs: number, signal: AbortSignal): Promise<Batch | null> {
   const aborted = Promise.withResolvers<null>();
   const abort = () => aborted.resolve(null);
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return signal.aborted ? null : await Promise.race([reader.read(from, verifyEveryMs), aborted.promise]);
+    return signal.aborted ? null : await Promise.race([reader.read(from, waitMs), aborted.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

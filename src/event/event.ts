@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * One event of one member, decoded and validated: what the log keeps and what delivery hands out. Plain JSON through and through,
@@ -54,5 +54,5 @@ export const channelIdPattern = /^[A-Za-z0-9._:@-]{1,128}$/;
  * NUL separates them: it can stand in neither (both are free of control characters), so no two pairs share an input.
  */
 export function deliveryId(source: string, id: string): string {
-  return createHash('sha256').update(`${source}\u0000${id}`).digest().subarray(0, 16).toString('base64url');
+  return hash('sha256', `${source}\u0000${id}`, 'buffer').subarray(0, 16).toString('base64url');
 }

@@ -93,6 +93,10 @@ describe('a good record', () => {
     expect(accepted(record(joinNow({ data: { future: { deep: [1] } } }))).data).toMatchObject({ future: { deep: [1] } });
   });
 
+  it('has the first 128 bits of a hash of source and id for its name, the same in every version', () => {
+    expect(deliveryId('/services/calls', 'e-ü')).toBe('aydlErN0tkh190Xcp0Q9cg');
+  });
+
   it('treats an attribute that is null as not there', () => {
     expect(accepted(record({ ...joinNow(), dataschema: null, note: null })).attributes).not.toHaveProperty('note');
   });
@@ -128,6 +132,24 @@ describe('the time of an event', () => {
       expect(accepted(record({ ...joinNow(), time })).occurredAt).toBe(now);
     },
   );
+
+  it('is a day that the calendar has, and the instant that it names', () => {
+    const two = (least: number, most: number) =>
+      fc.integer({ min: least, max: most }).map((value) => String(value).padStart(2, '0'));
+    fc.assert(
+      fc.property(fc.constantFrom('1900', '2000', '2024', '2026'), two(0, 13), two(0, 32), two(0, 23), (year, month, day, hour) => {
+        const time = `${year}-${month}-${day}T${hour}:30:00Z`;
+        const instant = new Date(0);
+        instant.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+        instant.setUTCHours(Number(hour), 30);
+        const progress = record({ ...exampleEvent('rte.progress'), time });
+        // A day that the calendar lacks is another one there.
+        if (instant.toISOString().startsWith(time.slice(0, -1))) expect(accepted(progress).occurredAt).toBe(instant.getTime());
+        else expect(refusal(progress).reason).toBe('invalid-envelope');
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 
   it('makes a critical event expire at the very millisecond, and a best-effort one never', () => {
     const twoHours = 120 * minute;
