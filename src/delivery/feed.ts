@@ -119,6 +119,8 @@ export class Feed {
     else this.#recent.push(entry);
     if (this.#recent.length > recentAtMost) this.#recent.shift();
     this.#wake();
+    // What lives for no longer than a turn costs the garbage collector nothing. Of several taps the sweep asks: it would be a look at each.
+    if (this.#only !== undefined && this.#only.position() >= entry.position.sequence) this.#recent = none;
   }
 
   #doubt(): void {

@@ -1,4 +1,6 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from 'prom-client';
+
+import { type Collected, createHistogram } from './histogram.ts';
 
 /**
  * Every metric, in one place. The nine `websocket_*` names are charted by operators of the system that this one replaces and keep
@@ -13,6 +15,8 @@ export function createMetrics() {
     new Counter({ name, help, labelNames, registers });
   const gauge = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name, help, labelNames, registers });
+
+  const register = (metric: Collected) => registry.registerMetric(metric as unknown as Metric); // its type asks for more than it does
 
   const eventsPushed = counter(
     'websocket_events_pushed_total',
@@ -41,17 +45,15 @@ export function createMetrics() {
       'Best-effort events superseded before a slow socket took them. Critical events are never dropped.',
       ['reason'],
     ),
-    deliveryDuration: new Histogram({
+    deliveryDuration: createHistogram(register, {
       name: 'websocket_event_delivery_duration_seconds',
       help: "From Kafka's timestamp of the record to the socket taking the first copy of a live event.",
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
     }),
-    messageSize: new Histogram({
+    messageSize: createHistogram(register, {
       name: 'websocket_message_size_bytes',
       help: 'Size of the messages sent over WebSocket.',
       buckets: [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 65_536],
-      registers,
     }),
     kafkaLag: gauge('websocket_kafka_lag_messages', 'Records in Kafka that are not applied to the log yet.', [
       'topic',
