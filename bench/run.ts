@@ -36,7 +36,7 @@ const usage = `npm run bench -- [smoke | full] [workloads] [options]
     .join(', ')}; all of them by default
 
   --only U,B       the same as naming them
-  --rounds <n>     measured rounds, after the one that warms up (smoke 2 or 3, full 5)
+  --rounds <n>     measured rounds, after the one that warms up (smoke 2, full 5)
   --servers a,b    only these servers, where a workload compares several
   --cpu-prof <s>   profiles the server named s; where its time went is printed, the profiles are in bench/results
   --from <file>    no measuring: tables, goals and plots of an earlier run's lines

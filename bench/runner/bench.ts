@@ -67,10 +67,7 @@ export async function runBench(options: BenchOptions): Promise<number> {
   return conclude(lines, options, broken);
 }
 
-/** Of what is compared with many, and noisy, more than of the rest: a small run has four minutes. */
-function usualRounds(profile: BenchOptions['profile'], letter: string): number {
-  return profile === 'full' ? 5 : /[UBR]/.test(letter) ? 3 : 2;
-}
+const usualRounds = { smoke: 2, full: 5 } as const;
 
 async function runAll(options: BenchOptions, children: Children, signal: AbortSignal) {
   await mkdir(results, { recursive: true });
@@ -92,7 +89,7 @@ async function runAll(options: BenchOptions, children: Children, signal: AbortSi
       note(title);
       const context = createContext({
         profile: options.profile,
-        rounds: options.rounds ?? usualRounds(options.profile, workload.letter),
+        rounds: options.rounds ?? usualRounds[options.profile],
         servers: options.servers,
         roundMs: options.profile === 'full' ? 2_000 : 500,
         children,

@@ -11,7 +11,7 @@ const fromRedis = ['lifeline-redis', 'graphql-ws-redis'] as const;
 const othersFromRedis = ['ws-redis', 'socket-io-redis'] as const;
 const everyone = 'broadcast';
 /** Events before the measured ones, of those that are alone: code that has run a few times only is not what a server runs. */
-const warmUp = 5;
+const warmUp = { smoke: 1, full: 5 } as const;
 
 async function* stream(context: Context, all: readonly string[], sockets: number): AsyncIterable<Result> {
   const servers = context.chosen(all);
@@ -38,7 +38,7 @@ async function* oneAtATime(context: Context, sockets: number, events: number): A
   for (const name of servers) {
     const one = await redisStand(context, name, { members: Array.from({ length: sockets }, () => everyone) });
     try {
-      for (let number = 1 - warmUp; number <= events; number++) {
+      for (let number = 1 - warmUp[context.profile]; number <= events; number++) {
         const figures = await redisRound(one, { members: everyone, count: 1, rate: 1 }, { expected: sockets });
         if (number > 0) yield { workload: 'B', server: name, variant: 'one at a time', round: number, sockets, ...figures };
       }
@@ -54,6 +54,6 @@ export const workload: Workload = {
   async *run(context) {
     const full = context.profile === 'full';
     yield* stream(context, full ? [...compared, ...others] : compared, 1_000);
-    yield* oneAtATime(context, full ? 5_000 : 1_000, full ? 10 : 4);
+    yield* oneAtATime(context, full ? 5_000 : 1_000, full ? 10 : 3);
   },
 };

@@ -18,8 +18,8 @@ const sources = ['package.json', 'tsconfig.json', 'src', 'demo', 'schema', 'bin'
 
 const roles = ['all', 'serve', 'bridge', 'embedded'] as const;
 type Role = (typeof roles)[number];
-/** From then on it is at rest: V8 gives back what joining the consumer group took when nothing has happened for some seconds. */
-const idleMs = 20_000;
+/** From then on it is at rest. */
+const idleMs = { smoke: 2_000, full: 5_000 } as const;
 
 export const workload: Workload = { letter: 'S', title: 'start and memory at rest, from dist/', run };
 
@@ -48,7 +48,7 @@ async function* run(context: Context): AsyncIterable<Result> {
     }
     // Round 0 leaves the files in the page cache and the topics created.
     if (round > 0) {
-      await sleep(idleMs, undefined, { signal: context.signal });
+      await sleep(idleMs[context.profile], undefined, { signal: context.signal });
       for (const { role, running } of started) {
         const figures = { readyMs: running.readyMs };
         yield { workload: 'S', server: 'lifeline', variant: role, round, rss: await running.rssBytes(), figures };
