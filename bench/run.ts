@@ -39,7 +39,7 @@ const usage = `npm run bench -- [smoke | full] [workloads] [options]
   --rounds <n>     measured rounds, after the one that warms up (smoke 2, full 5)
   --servers a,b    only these servers, where a workload compares several
   --cpu-prof <s>   profiles the server named s; where its time went is printed, the profiles are in bench/results
-  --from <file>    no measuring: tables, goals and plots of an earlier run's lines
+  --from a,b       no measuring: tables, goals and plots of the lines of earlier runs, taken together
   --plots          writes docs/images/bench-*.svg (full runs always do)
   --help
 `;
@@ -88,7 +88,7 @@ process.exitCode = await runBench({
     .filter((letter) => letters.length === 0 || letters.includes(letter))
     .map((letter) => workloads[letter]), // Object.keys loses the literal keys
   cpuProf: options['cpu-prof'],
-  from: options.from,
+  from: options.from?.split(','),
   plots: options.plots || (profile === 'full' && letters.length === 0),
 });
 process.exit();

@@ -29,8 +29,8 @@ export interface BenchOptions {
   readonly files: readonly string[];
   /** A server to profile. */
   readonly cpuProf: string | undefined;
-  /** Lines of an earlier run instead of a run. */
-  readonly from: string | undefined;
+  /** Files with the lines of earlier runs, taken together, instead of a run. */
+  readonly from: readonly string[] | undefined;
   readonly plots: boolean;
 }
 
@@ -40,8 +40,7 @@ const note = (text: string) => void process.stderr.write(`  ${text}\n`);
 /** @returns the exit code: 1 where an event was lost, a goal was missed or a workload broke; 130 when interrupted */
 export async function runBench(options: BenchOptions): Promise<number> {
   if (options.from !== undefined) {
-    const lines = (await readFile(options.from, 'utf8')).split('\n').filter((line) => line !== '');
-    const earlier = lines.map((line) => JSON.parse(line) as Result); // written by the code below
+    const earlier = (await Promise.all(options.from.map(linesOf))).flat();
     for (const [letter, of] of grouped(earlier, (result) => result.workload)) print(`${resultTable(of, letter)}\n`);
     return conclude(earlier, options, []);
   }
@@ -68,6 +67,15 @@ export async function runBench(options: BenchOptions): Promise<number> {
 }
 
 const usualRounds = { smoke: 2, full: 5 } as const;
+
+/** The run's rounds get numbers of their own, because ratios are taken within a round. */
+async function linesOf(file: string, run: number): Promise<Result[]> {
+  const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+  return lines.map((line) => {
+    const result = JSON.parse(line) as Result; // written by the code below
+    return { ...result, round: result.round + run * 1_000 };
+  });
+}
 
 async function runAll(options: BenchOptions, children: Children, signal: AbortSignal) {
   await mkdir(results, { recursive: true });

@@ -17,7 +17,7 @@ export const workload: Workload = {
   async *run(context) {
     const full = context.profile === 'full';
     const sockets = full ? 10_000 : 1_000;
-    const rounds = full ? Math.min(3, context.rounds) : 1;
+    const rounds = full ? Math.min(2, context.rounds) : 1; // they hardly differ
     const idleMs = full ? 30_000 : 1_000;
     const servers = context.chosen<string>(full ? [...compared, ...others] : compared);
 
