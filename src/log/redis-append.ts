@@ -25,8 +25,10 @@ export interface AppendParts {
   readonly keys: Keys;
   /** Of a tag's part hash: the position that moves. */
   readonly field: string;
-  /** Whether one server has all hash tags, as far as is known. */
-  readonly undivided: boolean;
+  /** Whether one call may name keys of several hash tags, as far as is known. */
+  readonly mayShare: () => boolean;
+  /** A server said that it may not. */
+  readonly onCrossSlot: () => void;
   /** The name of the data, where a hash tag turns out to be empty. */
   readonly epochCandidate: () => string;
   readonly run: (calls: readonly RedisCall[]) => Promise<RedisAnswer[]>;
@@ -71,10 +73,20 @@ export function parcelsOf(
  * records has almost as many tags, and a call for each would cost Redis, and the writer, more than all that happens in it (`bench`, W).
  */
 export async function append(parcels: readonly Parcel[], parts: AppendParts): Promise<RedisAnswer[]> {
-  const alone = () => parcels.map((parcel) => [parcel]);
-  const answers = await applied(parts.undivided ? together(parcels) : alone(), parts);
-  // What looks like one server may be a proxy in front of several; what one of them has applied it knows when it comes again.
-  return answers.some((answer) => !answer.ok && answer.error.message.startsWith('CROSSSLOT')) ? applied(alone(), parts) : answers;
+  if (parts.mayShare()) {
+    const answers = await applied(together(parcels), parts);
+    if (!answers.some((answer) => !answer.ok && isCrossSlot(answer.error))) return answers;
+    // What looked like one server is a Cluster of one node, or a proxy. What was applied is known when it comes again.
+    parts.onCrossSlot();
+  }
+  return applied(
+    parcels.map((parcel) => [parcel]),
+    parts,
+  );
+}
+
+export function isCrossSlot({ message }: Error): boolean {
+  return message.startsWith('CROSSSLOT');
 }
 
 type Group = readonly Parcel[];

@@ -6,6 +6,7 @@ import { parseRedisUrl } from '../redis-url.ts';
 import { createDoorbell } from './doorbell.ts';
 import { accountText, parseEntry, parseEvent } from './entry-text.ts';
 import { type Acknowledgement, defaultRetention, type EventLog, type Page, type Position, type Retention } from './log.ts';
+import { isCrossSlot } from './redis-append.ts';
 import { createClusterTopology } from './redis-cluster.ts';
 import { createKeys } from './redis-keys.ts';
 import { createRedisNodes } from './redis-nodes.ts';
@@ -56,6 +57,8 @@ export function createRedisLog({
   let writeFailure: string | undefined;
 
   const address = parseRedisUrl(url);
+  /** Until a server says that keys of several hash tags are none of its business: a Cluster of one node, a proxy. */
+  let mayShare = address.kind !== 'cluster';
   const parts = Array.from({ length: keys.parts }, (_, part) => keys.part(part));
   const topology =
     address.kind === 'cluster'
@@ -104,7 +107,8 @@ export function createRedisLog({
       createRedisSource(
         {
           keys,
-          undivided: !topology.sharded,
+          mayShare: () => mayShare,
+          onCrossSlot: () => (mayShare = false),
           epochCandidate,
           unavailable: asUnavailable,
           async run(calls) {
@@ -123,11 +127,11 @@ export function createRedisLog({
           },
           async fields(hashes, field) {
             const [first, ...others] = hashes;
-            if (!topology.sharded && first !== undefined) {
-              const [answer] = await send(nodes, scripts, [{ script: 'positions', keys: [first, ...others], args: [field] }]);
-              if (answer?.ok === true) return list(answer.reply);
-              // What looks like one server may be a proxy in front of several.
-              if (answer?.ok === false && !answer.error.message.startsWith('CROSSSLOT')) throw asUnavailable(answer.error);
+            if (mayShare && first !== undefined) {
+              const answer = await sendOne(nodes, scripts, { script: 'positions', keys: [first, ...others], args: [field] });
+              if (answer.ok) return list(answer.reply);
+              if (!isCrossSlot(answer.error)) throw asUnavailable(answer.error);
+              mayShare = false;
             }
             return runAll(hashes.map((hash) => ({ command: 'hget', keys: [hash], args: [field] })));
           },
