@@ -95,7 +95,8 @@ function together(parcels: readonly Parcel[]): Group[] {
   const groups: Parcel[][] = [];
   let [group, records, bytes]: [Parcel[], number, number] = [[], 0, 0];
   for (const parcel of parcels) {
-    const full = group.length >= parcelsPerCall || records + parcel.records.length > recordsPerCall || bytes >= bytesPerCall;
+    const more = { records: records + parcel.records.length, bytes: bytes + parcel.bytes };
+    const full = group.length >= parcelsPerCall || more.records > recordsPerCall || more.bytes > bytesPerCall;
     if (groups.length === 0 || full) {
       groups.push((group = []));
       [records, bytes] = [0, 0];
