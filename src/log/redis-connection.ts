@@ -12,6 +12,8 @@ const patienceMs = 1_000;
 const answerMs = 2_000;
 /** A socket that owes an answer and stays silent for this long is dead, ms. */
 const silenceMs = 3_000;
+/** How long a server may take to say goodbye, ms. One that is frozen never does, and a process that is told to end has 10 s for everything. */
+const goodbyeMs = 500;
 /** How often a connection is looked at, so that a dead one is found though nobody uses it, ms. With `answerMs` less than three seconds. */
 const watchMs = 750;
 
@@ -70,6 +72,7 @@ export function createRedisConnection(
     connectTimeout: silenceMs,
     commandTimeout: answerMs,
     socketTimeout: silenceMs,
+    disconnectTimeout: goodbyeMs,
     retryStrategy: (attempt) => Math.min(longestWait, 100 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
     // A primary that was demoted keeps its connections and refuses writes.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
