@@ -32,19 +32,23 @@ export function createDevEndpoints({
   stage: Stage;
   logger: Logger;
 }): DevEndpoints {
-  const routes: Record<string, { method: string; answer: (request: IncomingMessage, url: URL) => Promise<Answer> }> = {
-    '/dev/token': { method: 'GET', answer: (request, url) => issueToken(tokens, request, url) },
+  const routes: Record<
+    string,
+    { method: string; answer: (request: IncomingMessage, parameters: URLSearchParams) => Promise<Answer> }
+  > = {
+    '/dev/token': { method: 'GET', answer: (request, parameters) => issueToken(tokens, request, parameters) },
     '/dev/events': { method: 'POST', answer: (request) => takeEvents(ingest, request) },
     '/dev/scenes': { method: 'POST', answer: (request) => playScenes(stage, request) },
   };
   return {
     handle(request, response) {
-      const url = new URL(request.url ?? '/', 'http://localhost');
-      const route = Object.hasOwn(routes, url.pathname) ? routes[url.pathname] : undefined;
+      const target = request.url ?? '/'; // read without `URL`, which throws for some of what a request may ask for, as `//`
+      const path = target.split('?', 1)[0] ?? '/';
+      const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
       if (route === undefined) return false;
       const answer =
         request.method === route.method
-          ? route.answer(request, url)
+          ? route.answer(request, new URLSearchParams(target.slice(path.length)))
           : Promise.resolve(problem(405, `Use ${route.method} here.`, { allow: route.method }));
       answer
         .catch((error: unknown) => {
@@ -71,10 +75,10 @@ const json = (status: number, body: object, headers: Record<string, string> = {}
 });
 const problem = (status: number, error: string, headers?: Record<string, string>) => json(status, { error }, headers);
 
-async function issueToken(tokens: DevTokens, request: IncomingMessage, url: URL): Promise<Answer> {
-  const member = url.searchParams.get('member') ?? storyMember;
-  const accounts = url.searchParams.get('accounts');
-  const ttlSeconds = Number(url.searchParams.get('ttl') ?? defaultTokenSeconds);
+async function issueToken(tokens: DevTokens, request: IncomingMessage, parameters: URLSearchParams): Promise<Answer> {
+  const member = parameters.get('member') ?? storyMember;
+  const accounts = parameters.get('accounts');
+  const ttlSeconds = Number(parameters.get('ttl') ?? defaultTokenSeconds);
   if (!channelIdPattern.test(member)) return problem(400, `member must match ${channelIdPattern.source}`);
   if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > longestTokenSeconds) {
     return problem(400, `ttl must be whole seconds, 1 to ${longestTokenSeconds}`);

@@ -50,12 +50,36 @@ export function createYogaHandler({ engine, errors, contextOf }: YogaParts) {
         stream: operation === OperationTypeNode.SUBSCRIPTION,
       });
     },
-    plugins: [useCSRFPrevention({ requestHeaders: preflighted }), useEngine(engine), shapeErrors(errors), speak(errors)],
+    plugins: [
+      useCSRFPrevention({ requestHeaders: preflighted }),
+      refuseBadParameters,
+      useEngine(engine),
+      shapeErrors(errors),
+      speak(errors),
+    ],
   });
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     await yoga(request, response);
   };
 }
+
+/** Yoga lets the SyntaxError out with which `JSON.parse` refuses what a URL or a form has as `variables`: it would pass for a failure of our own. */
+const refuseBadParameters: Plugin = {
+  onRequestParse({ requestParser, setRequestParser }) {
+    if (requestParser === undefined) return;
+    setRequestParser(async (request) => {
+      try {
+        return await requestParser(request);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        throw new LifelineError(
+          'BAD_USER_INPUT',
+          'The parameters "variables" and "extensions" are JSON objects, where they are there.',
+        );
+      }
+    });
+  },
+};
 
 function useEngine(engine: Engine): Plugin {
   return {

@@ -1,4 +1,6 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -128,4 +130,13 @@ describe('POST /dev/events', () => {
 test('GET /dev/token refuses what could not be a member, and other methods', async () => {
   expect((await fetch(`${origin}/dev/token?member=a%2F**`)).status).toBe(400);
   expect((await fetch(`${origin}/dev/token`, { method: 'POST' })).status).toBe(405);
+});
+
+test.each(['//', 'http://[', '/\\', '/dev/token/'])('a request for %s, which no page has, is answered with 404', async (target) => {
+  const { hostname, port } = new URL(origin);
+  const socket = connect(Number(port), hostname);
+  socket.end(`GET ${target} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`);
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  expect(String(head)).toMatch(/^HTTP\/1\.1 404 /);
+  socket.destroy();
 });

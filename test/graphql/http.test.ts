@@ -374,6 +374,21 @@ describe('requests that are not right', () => {
     expect(status).toBeLessThan(500);
   });
 
+  test.each(['variables', 'extensions'])('%s in a URL or a form that are no JSON are BAD_USER_INPUT', async (parameter) => {
+    await start();
+    const authorization = `Bearer ${await tokenFor('m-1')}`;
+    const parameters = new URLSearchParams({ query: '{ __typename }', [parameter]: '{' });
+    const byUrl = await fetch(`${edge.url}?${String(parameters)}`, { headers: { authorization } });
+    const byForm = await fetch(edge.url, { method: 'POST', headers: { authorization }, body: parameters });
+    for (const response of [byUrl, byForm]) {
+      expect(response.status).toBeLessThan(500);
+      expect(await response.json()).toMatchObject({
+        errors: [{ message: expect.stringContaining(parameter), ...never('BAD_USER_INPUT')[0] }],
+      });
+    }
+    expect(edge.logged).toEqual([]);
+  });
+
   test('of a variable that does not fit it is told which one it is', async () => {
     await start();
     const query = 'query ($first: Int!) { pendingDeliveries(first: $first) { pollAfterMs } }';
