@@ -6,6 +6,7 @@ import { nativeProgram } from '../native/build.ts';
 import type { Context } from '../workloads/workload.ts';
 import { type Children, pin } from './children.ts';
 import { loadProcess } from './load-process.ts';
+import { isProduct, productOptions } from './product-options.ts';
 import { serverProcess } from './server-process.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
@@ -60,7 +61,7 @@ export function createContext(options: ContextOptions): Context & { readonly end
       const profiled = cpuProf?.server === name;
       const child = startNode([`${serverFolder}${name}.ts`], {
         core: 0,
-        execArgv: serverOptions.exposeGc === true ? ['--expose-gc'] : [],
+        execArgv: [...(isProduct(name) ? productOptions : []), ...(serverOptions.exposeGc === true ? ['--expose-gc'] : [])],
         env: {
           ...(profiled ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${cpuProf.folder}` } : {}),
           ...serverOptions.env,

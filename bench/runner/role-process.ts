@@ -9,6 +9,7 @@ import { benchSecret } from '../servers/tokens.ts';
 import type { Context } from '../workloads/workload.ts';
 import { ended } from './children.ts';
 import { cpuMicros, rssBytes } from './cpu.ts';
+import { productOptions } from './product-options.ts';
 
 export interface RoleOptions {
   /** What is run, relative to the repository. */
@@ -55,6 +56,7 @@ export async function startRole(
   const child = context.startNode([program, ...(role === null ? [] : [role])], {
     name: role ?? 'embedded',
     core: 0,
+    execArgv: productOptions,
     env: { ...settings, ...env },
     stdout: 'pipe',
     ...(role === null ? { stderr: 'ignore' } : {}), // embedded, it greets whoever started it

@@ -121,6 +121,20 @@ describe('on a Node that is too old, the launcher', () => {
     expect(run(folder, old(folder), 'serve')).toMatchObject({ status: 3, stdout: '["serve"]\n', stderr: '' });
   });
 
+  test('gives that Node the options that npm start and the image give theirs', () => {
+    const folder = install({ 'dist/main.js': `console.log(process.execArgv.join(' '));` }, { shippedNode: true });
+    const { stdout } = run(folder, old(folder));
+    expect(stdout).toMatch(/^--\S+\n$/);
+    const options = stdout.trim();
+    expect(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).toContain(
+      `"start": "node ${options} bin/lifeline.cjs"`,
+    );
+    expect(readFileSync(new URL('../../deploy/Dockerfile', import.meta.url), 'utf8')).toContain(
+      `ENTRYPOINT ["node", "${options}", `,
+    );
+    expect(readFileSync(new URL('../../README.md', import.meta.url), 'utf8')).toContain(`NODE_OPTIONS=${options} `);
+  });
+
   test('ends as its server does, when that is killed too', async () => {
     const folder = install(
       { 'dist/main.js': `process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);` },

@@ -139,7 +139,7 @@ describe('the deployment files', () => {
 
   test('run without privileges, with node as the process that gets the signals', () => {
     expect(dockerfile).toMatch(/^USER node$/m);
-    expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "dist\/main\.js"\]$/m);
+    expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "--[^"]+", "dist\/main\.js"\]$/m);
     expect(dockerfile).toMatch(/^HEALTHCHECK /m);
   });
 
