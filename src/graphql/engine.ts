@@ -37,9 +37,9 @@ export interface Engine {
 export interface OpenStream {
   readonly items: PullIterator<unknown>;
   /** The JSON text of `data`, for a result that has nothing else; undefined: `run` it. */
-  readonly write: (item: unknown) => string | undefined;
+  write(item: unknown): string | undefined;
   /** Never rejects. */
-  readonly run: (item: unknown) => Promise<ExecutionResult>;
+  run(item: unknown): Promise<ExecutionResult>;
 }
 
 /** Documents of valid operations, kept parsed: their text together, in characters. A syntax tree is about 100 times its text. */
@@ -110,11 +110,8 @@ export function createEngine({
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return errors.inResult(source);
       const project = projectionOf(args.document, args.operationName ?? null);
-      return {
-        items: source as PullIterator<unknown>, // what every subscription field of ours answers (resolvers/stream.ts)
-        write: (item) => project?.(item, args.contextValue),
-        run: (rootValue) => run({ ...args, rootValue }),
-      };
+      const items = source as PullIterator<unknown>; // what every subscription field of ours answers (resolvers/stream.ts)
+      return new ProjectedStream(items, args, project, run);
     } catch (error) {
       return { errors: [errors.from(error)] };
     }
@@ -139,12 +136,36 @@ export function createEngine({
   };
 }
 
+/** An object, and no closures: every idle subscription holds one. */
+class ProjectedStream implements OpenStream {
+  readonly items: PullIterator<unknown>;
+  readonly #args: ExecutionArgs;
+  readonly #project: Projection | null;
+  readonly #run: Engine['execute'];
+
+  constructor(items: PullIterator<unknown>, args: ExecutionArgs, project: Projection | null, run: Engine['execute']) {
+    this.items = items;
+    this.#args = args;
+    this.#project = project;
+    this.#run = run;
+  }
+
+  write(item: unknown): string | undefined {
+    return this.#project?.(item, this.#args.contextValue);
+  }
+
+  run(rootValue: unknown): Promise<ExecutionResult> {
+    return this.#run({ ...this.#args, rootValue });
+  }
+}
+
 /** `return` goes straight to the source, also while a result is awaited: a generator here would make it wait for one. */
-function resultsOf({ items, run }: OpenStream): AsyncIterableIterator<ExecutionResult> {
+function resultsOf(stream: OpenStream): AsyncIterableIterator<ExecutionResult> {
+  const { items } = stream;
   return {
     async next() {
       const item = await items.next();
-      return item.done === true ? { done: true, value: undefined } : { done: false, value: await run(item.value) };
+      return item.done === true ? { done: true, value: undefined } : { done: false, value: await stream.run(item.value) };
     },
     return() {
       items.close();

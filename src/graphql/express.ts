@@ -53,7 +53,8 @@ export class Express implements Asker, AsyncIterable<never> {
   }
 
   #pump(): void {
-    const { items, write } = this.#stream;
+    const stream = this.#stream;
+    const { items } = stream;
     try {
       while (!this.#over) {
         const item = items.take();
@@ -61,7 +62,7 @@ export class Express implements Asker, AsyncIterable<never> {
           items.more(this);
           return;
         }
-        const data = write(item);
+        const data = stream.write(item);
         const taken =
           data === undefined
             ? this.#run(item)

@@ -8,9 +8,10 @@ import { createEndpoints, type Readiness, sendJson } from '../operations/endpoin
 import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
-import { createAddresses } from './addresses.ts';
+import { type Addresses, createAddresses } from './addresses.ts';
 import { type AdmissionLimits, createAdmission, retryAfterSeconds } from './admission.ts';
 import { createClientErrors } from './client-error.ts';
+import type { Services } from './connection.ts';
 import { createCredentials } from './credentials.ts';
 import { createCursors } from './cursor.ts';
 import { atMost } from './deadline.ts';
@@ -74,7 +75,14 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   let local = '';
   const shared = { delivery, cursors, authenticate: credentials.verify };
   const addressesOf = createAddresses(publicUrl, () => local);
-  const contextOf = (request: IncomingMessage) => ({ ...shared, addresses: addressesOf(request) });
+  /** The same for all who come by one name: every connection holds them. */
+  const servicesAt = new WeakMap<Addresses, Services>();
+  const contextOf = (request: IncomingMessage): Services => {
+    const addresses = addressesOf(request);
+    const services = servicesAt.get(addresses) ?? { ...shared, addresses };
+    servicesAt.set(addresses, services);
+    return services;
+  };
 
   const admission = createAdmission(options.admission, metrics);
   const operations = createHttpOperations({ admission, credentials, contextOf, watchdog, now });
@@ -102,6 +110,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const http = createHttpServer(
     { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000 },
     (request, response) => {
+      // Nobody reads and nobody writes: for plain answers that the client does not take. Streams have the watchdog, WebSockets ws; those never
+      // come here, where a timer of the whole server would have left one with each of them.
+      request.socket.setTimeout(30_000);
       if (stopping) {
         sendJson(response, 503, { error: draining }, { connection: 'close' });
         return;
@@ -128,9 +139,6 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       sockets.upgrade(request, socket, head);
     }
   });
-
-  // Nobody reads and nobody writes: for plain answers that the client does not take. Streams have the watchdog, WebSockets ws.
-  http.setTimeout(30_000);
 
   const { port } = await listen(http, options).catch((error: unknown) => {
     watchdog.stop();

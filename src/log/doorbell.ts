@@ -19,8 +19,8 @@ export interface Doorbell {
 
 /** @param runIdAt the run_id of the server that the log at this address is written to; null while that is not known */
 export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (address: string) => string | null): Doorbell {
-  /** Channels in use or being subscribed, with what tells each listener that rings may be missing. */
-  const channels = new Map<string, Set<() => void>>();
+  /** Channels in use or being subscribed. The lists are replaced, never changed: who is told may leave meanwhile. */
+  const channels = new Map<string, readonly Ear[]>();
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
   const failed = new Map<string, string>();
 
@@ -28,7 +28,7 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     channels: () => channels.keys(),
     runIdAt,
     onInterrupted(some) {
-      for (const channel of some) for (const interrupt of channels.get(channel) ?? []) interrupt();
+      for (const channel of some) for (const ear of channels.get(channel) ?? []) ear.hear({ kind: 'interrupted' });
     },
   });
 
@@ -64,51 +64,79 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     deserializer: (message) => parseRing(message.toString()),
   });
 
-  const release = (channel: string, id: number, interrupt: () => void) => {
-    const listeners = channels.get(channel);
-    listeners?.delete(interrupt);
-    if (listeners?.size === 0) channels.delete(channel);
-    pubsub.unsubscribe(id);
-    if (!channels.has(channel)) failed.delete(channel);
+  const owner: EarOwner = {
+    release(ear, id) {
+      const { channel } = ear;
+      const left = channels.get(channel)?.filter((each) => each !== ear) ?? [];
+      if (left.length > 0) channels.set(channel, left);
+      else channels.delete(channel);
+      pubsub.unsubscribe(id);
+      if (left.length === 0) failed.delete(channel);
+    },
+    onError(error) {
+      log.error({ reason: error instanceof Error ? error.message : String(error) }, 'A listener of the doorbell threw');
+    },
   };
 
   return {
     failure: () => bells.failure(),
     async listen(channel, onRing) {
       await bells.usable(channel);
-      let open = false;
-      const hand = (ring: Ring | null) => {
-        if (!open || ring === null) return;
-        try {
-          onRing(ring);
-        } catch (error) {
-          // A throw would keep the ring from the listeners behind this one and end the process.
-          log.error({ reason: error instanceof Error ? error.message : String(error) }, 'A listener of the doorbell threw');
-        }
-      };
-      const interrupt = () => hand({ kind: 'interrupted' });
-
-      const listeners = channels.get(channel);
-      if (listeners === undefined) channels.set(channel, new Set([interrupt]));
-      else listeners.add(interrupt);
-      const id = await pubsub.subscribe<Ring | null>(channel, hand);
+      const ear = new Ear(channel, onRing, owner);
+      channels.set(channel, (channels.get(channel) ?? []).concat(ear)); // not spread, which would leave room for 16 more
+      const id = await pubsub.subscribe<Ring | null>(channel, (ring) => ear.hear(ring));
       const failure = failed.get(channel) ?? bells.failureAt(channel);
       if (failure !== null) {
-        release(channel, id, interrupt);
+        owner.release(ear, id);
         throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failure) });
       }
-      open = true;
-      return {
-        close() {
-          if (!open) return;
-          open = false;
-          release(channel, id, interrupt);
-        },
-      };
+      ear.open(id);
+      return ear;
     },
     async close() {
       channels.clear(); // nobody is told any more
       await bells.close();
     },
   };
+}
+
+interface EarOwner {
+  release(ear: Ear, id: number): void;
+  onError(error: unknown): void;
+}
+
+/** One listener of a channel. An object, and no closures around shared variables: every connected member has one. */
+class Ear implements Listener {
+  readonly channel: string;
+  readonly #onRing: (ring: Ring) => void;
+  readonly #owner: EarOwner;
+  /** Of the subscription, while it is open. */
+  #id: number | undefined;
+
+  constructor(channel: string, onRing: (ring: Ring) => void, owner: EarOwner) {
+    this.channel = channel;
+    this.#onRing = onRing;
+    this.#owner = owner;
+  }
+
+  open(id: number): void {
+    this.#id = id;
+  }
+
+  /** @param ring null for what was no ring */
+  hear(ring: Ring | null): void {
+    if (this.#id === undefined || ring === null) return;
+    try {
+      this.#onRing(ring);
+    } catch (error) {
+      // A throw would keep the ring from the listeners behind this one and end the process.
+      this.#owner.onError(error);
+    }
+  }
+
+  close(): void {
+    const id = this.#id;
+    this.#id = undefined;
+    if (id !== undefined) this.#owner.release(this, id);
+  }
 }

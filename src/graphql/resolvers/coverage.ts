@@ -28,10 +28,13 @@ function statusOf(type: string): CoverageStatus {
   return statuses[type as CoverageType]; // hasOwn proves the key
 }
 
+/** The same for all of them: every idle subscription holds its selection. */
+const domains = ['coverage'] as const;
+
 const ofAccount = (accountId: string): Selection => ({
   filter: ({ type, accountId: account }) => isEventType(type) && catalogue[type].domain === 'coverage' && account === accountId,
   action: { do: 'ask-account', account: accountId },
-  domains: ['coverage'],
+  domains,
 });
 
 export const coverageResolvers = {

@@ -21,13 +21,16 @@ function callTypeOf(type: string): CallType {
   return type as CallType; // hasOwn proves the key
 }
 
+/** The same for all of them: every idle subscription holds its selection. */
+const domains = ['video-visit'] as const;
+
 const ofCall = (callId: string | null | undefined): Selection => ({
   filter: ({ type, data }) =>
     isEventType(type) &&
     catalogue[type].domain === 'video-visit' &&
     (callId === null || callId === undefined || data['callId'] === callId),
   action: null,
-  domains: ['video-visit'],
+  domains,
 });
 
 export const videoVisitResolvers = {
