@@ -53,7 +53,7 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
   };
 
   const sweep = async () => {
-    const members = [...rooms.keys()];
+    const members = [...Map.groupBy(rooms.keys(), (member) => log.partOf(member)).values()].flat();
     // Here and not when a stream takes something: that would be a look at every stream of the member for every copy.
     for (const { feed } of rooms.values()) feed.release();
     for (let start = 0; start < members.length; start += sweepBatch) {

@@ -26,6 +26,9 @@ export interface EventLog {
   /** The entries at these sequences as they are now; null where one is gone (acknowledged and trimmed, or expired). For redelivery. */
   fetch(member: string, sequences: readonly number[]): Promise<(Entry | null)[]>;
 
+  /** Where the log keeps the member: calls about members of one part are cheaper than about as many of several. */
+  partOf(member: string): number;
+
   /** The heads of many members in as few round trips as can be: what the sweep for missed doorbells asks. Same order as asked. */
   heads(members: readonly string[]): Promise<Position[]>;
 

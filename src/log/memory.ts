@@ -111,6 +111,7 @@ export function createMemoryLog({
         return entry === null ? null : toEntry(entry);
       });
     },
+    partOf: () => 0,
     async heads(asked) {
       usable();
       return asked.map((member) => headOf(members.get(member)));

@@ -191,6 +191,8 @@ export function createRedisLog({
         });
       }),
 
+    partOf: (member) => keys.partOf(member),
+
     async heads(members) {
       const heads = new Map<string, Position>();
       const calls = [...Map.groupBy(new Set(members), (member) => keys.partOf(member))].flatMap(([part, own]) =>

@@ -40,3 +40,30 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
   hub.close();
   await log.close();
 });
+
+test('the sweep asks for every member, those of one part together', async () => {
+  const log = createMemoryLog();
+  const asked: (readonly string[])[] = [];
+  const partOf = (member: string) => Number(member) % 10;
+  const hub = createHub({
+    log: {
+      ...log,
+      partOf,
+      heads(members) {
+        asked.push(members);
+        return log.heads(members);
+      },
+    },
+    metrics: createMetrics(),
+    logger: createLogger('silent'),
+    sweepEveryMs: 20,
+  });
+  const tap: Tap = { position: () => 0, wake: () => undefined, onPassing: () => undefined, onAcknowledged: () => undefined };
+  const members = Array.from({ length: 1_200 }, (_, index) => String(index));
+  await Promise.all(members.map((member) => hub.join(member, tap)));
+  asked.length = 0;
+  await expect.poll(() => new Set(asked.flat()).size).toBe(members.length);
+  for (const some of asked) expect(new Set(some.map(partOf)).size).toBeLessThanOrEqual(Math.ceil(some.length / 120) + 1);
+  hub.close();
+  await log.close();
+});

@@ -126,6 +126,7 @@ export function lossyMemory(): LossyLog {
 
   const log: EventLog = {
     source,
+    partOf: () => 0,
     async read(member, request) {
       const { log: store, inner, outer } = await opening;
       const after = request.after && { ...request.after, epoch: request.after.epoch === outer ? inner : 'another' };
