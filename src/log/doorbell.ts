@@ -20,7 +20,7 @@ export interface Doorbell {
 /** @param runIdAt the run_id of the server that the log at this address is written to; null while that is not known */
 export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (address: string) => string | null): Doorbell {
   /** Channels in use or being subscribed. The lists are replaced, never changed: who is told may leave meanwhile. */
-  const channels = new Map<string, readonly Ear[]>();
+  const channels = new Map<string, readonly ChannelListener[]>();
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
   const failed = new Map<string, string>();
 
@@ -28,7 +28,7 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     channels: () => channels.keys(),
     runIdAt,
     onInterrupted(some) {
-      for (const channel of some) for (const ear of channels.get(channel) ?? []) ear.hear({ kind: 'interrupted' });
+      for (const channel of some) for (const listener of channels.get(channel) ?? []) listener.hear({ kind: 'interrupted' });
     },
   });
 
@@ -64,10 +64,10 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     deserializer: (message) => parseRing(message.toString()),
   });
 
-  const owner: EarOwner = {
-    release(ear, id) {
-      const { channel } = ear;
-      const left = channels.get(channel)?.filter((each) => each !== ear) ?? [];
+  const owner: ListenerOwner = {
+    release(listener, id) {
+      const { channel } = listener;
+      const left = channels.get(channel)?.filter((each) => each !== listener) ?? [];
       if (left.length > 0) channels.set(channel, left);
       else channels.delete(channel);
       pubsub.unsubscribe(id);
@@ -82,16 +82,16 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
     failure: () => bells.failure(),
     async listen(channel, onRing) {
       await bells.usable(channel);
-      const ear = new Ear(channel, onRing, owner);
-      channels.set(channel, (channels.get(channel) ?? []).concat(ear)); // not spread, which would leave room for 16 more
-      const id = await pubsub.subscribe<Ring | null>(channel, (ring) => ear.hear(ring));
+      const listener = new ChannelListener(channel, onRing, owner);
+      channels.set(channel, (channels.get(channel) ?? []).concat(listener)); // not spread, which would leave room for 16 more
+      const id = await pubsub.subscribe<Ring | null>(channel, (ring) => listener.hear(ring));
       const failure = failed.get(channel) ?? bells.failureAt(channel);
       if (failure !== null) {
-        owner.release(ear, id);
+        owner.release(listener, id);
         throw new LifelineError('UNAVAILABLE', undefined, { cause: new Error(failure) });
       }
-      ear.open(id);
-      return ear;
+      listener.open(id);
+      return listener;
     },
     async close() {
       channels.clear(); // nobody is told any more
@@ -100,20 +100,20 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
   };
 }
 
-interface EarOwner {
-  release(ear: Ear, id: number): void;
+interface ListenerOwner {
+  release(listener: ChannelListener, id: number): void;
   onError(error: unknown): void;
 }
 
 /** One listener of a channel. An object, and no closures around shared variables: every connected member has one. */
-class Ear implements Listener {
+class ChannelListener implements Listener {
   readonly channel: string;
   readonly #onRing: (ring: Ring) => void;
-  readonly #owner: EarOwner;
+  readonly #owner: ListenerOwner;
   /** Of the subscription, while it is open. */
   #id: number | undefined;
 
-  constructor(channel: string, onRing: (ring: Ring) => void, owner: EarOwner) {
+  constructor(channel: string, onRing: (ring: Ring) => void, owner: ListenerOwner) {
     this.channel = channel;
     this.#onRing = onRing;
     this.#owner = owner;

@@ -26,8 +26,9 @@ interface Pending {
   readonly index: number;
   readonly call: RedisCall;
 }
+
 /** Calls of one slot, in order. */
-interface Parcel {
+interface SlotCalls {
   readonly slot: number;
   readonly calls: readonly Pending[];
   /** Where a server said they should go; otherwise to the slot's owner. */
@@ -68,14 +69,14 @@ async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly
   const unanswered = silence();
   const answers = calls.map(() => unanswered);
   const bySlot = Map.groupBy(calls.entries(), ([, call]) => nodes.slotOf(call.keys[0]));
-  let parcels: Parcel[] = [...bySlot].map(([slot, own]) => ({ slot, calls: own.map(([index, call]) => ({ index, call })) }));
+  let batches: SlotCalls[] = [...bySlot].map(([slot, own]) => ({ slot, calls: own.map(([index, call]) => ({ index, call })) }));
   const until = performance.now() + followForMs;
 
   const fail = (some: readonly Pending[], reason: unknown) => {
     for (const { index } of some) answers[index] = { ok: false, error: asError(reason) };
   };
-  /** What of a parcel has to go elsewhere; null when all of it is answered. */
-  const rest = async ({ slot, calls: own }: Parcel, node: RedisNode, attempt: number): Promise<Parcel | null> => {
+  /** What of a batch has to go elsewhere; null when all of it is answered. */
+  const rest = async ({ slot, calls: own }: SlotCalls, node: RedisNode, attempt: number): Promise<SlotCalls | null> => {
     // Their order counts, and each of them may be repeated: from the first one that was pointed elsewhere on all are sent again.
     const first = own.findIndex(({ index }) => redirectionIn(answers[index]) !== null);
     const { index = -1 } = own[first] ?? {};
@@ -94,18 +95,18 @@ async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly
       return null;
     }
   };
-  const deliver = async (node: RedisNode, some: readonly Parcel[], attempt: number): Promise<(Parcel | null)[]> => {
+  const deliver = async (node: RedisNode, some: readonly SlotCalls[], attempt: number): Promise<(SlotCalls | null)[]> => {
     for (const [index, answer] of await execute(node, scripts, some)) answers[index] = answer;
-    return Promise.all(some.map((parcel) => rest(parcel, node, attempt)));
+    return Promise.all(some.map((batch) => rest(batch, node, attempt)));
   };
 
-  for (let attempt = 0; parcels.length > 0; attempt++) {
+  for (let attempt = 0; batches.length > 0; attempt++) {
     const placed = await Promise.all(
-      parcels.map(async (parcel) => {
+      batches.map(async (batch) => {
         try {
-          return { parcel, node: parcel.to?.node ?? (await nodes.owner(parcel.slot)) };
+          return { batch, node: batch.to?.node ?? (await nodes.owner(batch.slot)) };
         } catch (failure) {
-          fail(parcel.calls, failure);
+          fail(batch.calls, failure);
           return null;
         }
       }),
@@ -118,35 +119,35 @@ async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly
       [...perNode].map(([node, own]) =>
         deliver(
           node,
-          own.map(({ parcel }) => parcel),
+          own.map(({ batch }) => batch),
           attempt,
         ),
       ),
     );
-    parcels = left.flat().filter((parcel) => parcel !== null);
+    batches = left.flat().filter((batch) => batch !== null);
   }
   return answers;
 }
 
 /** One round trip, and a second one where the server has forgotten its scripts. */
-async function execute(node: RedisNode, scripts: Scripts, parcels: readonly Parcel[]): Promise<Map<number, RedisAnswer>> {
-  const answers = await transmit(node, scripts, parcels, 'evalsha');
+async function execute(node: RedisNode, scripts: Scripts, batches: readonly SlotCalls[]): Promise<Map<number, RedisAnswer>> {
+  const answers = await transmit(node, scripts, batches, 'evalsha');
   // Scripts were flushed: SCRIPT FLUSH, or a restart behind a proxy that kept our connection. What was not found had no effect; from the
   // first such call of a slot on all are sent again, because their order counts and each of them may be repeated.
-  const unknown = parcels.flatMap((parcel) => {
-    const first = parcel.calls.findIndex(({ index }) => {
+  const unknown = batches.flatMap((batch) => {
+    const first = batch.calls.findIndex(({ index }) => {
       const answer = answers.get(index);
       return answer?.ok === false && isUnknownScript(answer.error);
     });
-    return first < 0 ? [] : [{ ...parcel, calls: parcel.calls.slice(first) }];
+    return first < 0 ? [] : [{ ...batch, calls: batch.calls.slice(first) }];
   });
   if (unknown.length > 0) for (const [index, answer] of await transmit(node, scripts, unknown, 'eval')) answers.set(index, answer);
   return answers;
 }
 
-async function transmit(node: RedisNode, scripts: Scripts, parcels: readonly Parcel[], how: 'evalsha' | 'eval') {
+async function transmit(node: RedisNode, scripts: Scripts, batches: readonly SlotCalls[], how: 'evalsha' | 'eval') {
   const answers = new Map<number, RedisAnswer>();
-  const all = parcels.flatMap(({ calls, to }) => calls.map((pending) => ({ ...pending, asking: to?.asking === true })));
+  const all = batches.flatMap(({ calls, to }) => calls.map((pending) => ({ ...pending, asking: to?.asking === true })));
   try {
     const pipeline = node.redis.pipeline();
     const places: (number | null)[] = [];
