@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { DevTokens } from '../auth/token.ts';
 import { channelIdPattern } from '../event/event.ts';
+import { pathOf } from '../operations/endpoints.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Ingest, Submitted } from './ingest.ts';
 import type { Stage } from './stage.ts';
@@ -42,13 +43,12 @@ export function createDevEndpoints({
   };
   return {
     handle(request, response) {
-      const target = request.url ?? '/'; // read without `URL`, which throws for some of what a request may ask for, as `//`
-      const path = target.split('?', 1)[0] ?? '/';
+      const path = pathOf(request);
       const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
       if (route === undefined) return false;
       const answer =
         request.method === route.method
-          ? route.answer(request, new URLSearchParams(target.slice(path.length)))
+          ? route.answer(request, new URLSearchParams(request.url?.slice(path.length)))
           : Promise.resolve(problem(405, `Use ${route.method} here.`, { allow: route.method }));
       answer
         .catch((error: unknown) => {

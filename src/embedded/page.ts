@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-import { sendJson } from '../operations/endpoints.ts';
+import { pathOf, sendJson } from '../operations/endpoints.ts';
 import type { Logger } from '../operations/logger.ts';
 import { findPageFiles, type PageFiles } from './page-files.ts';
 
@@ -35,7 +35,7 @@ export function openPage(logger: Logger): Page | null {
 
   return {
     handle(request, response) {
-      const path = request.url?.split('?', 1)[0] ?? '/';
+      const path = pathOf(request);
       if (path !== '/' && !path.startsWith('/assets/')) return false;
       if (request.method !== 'GET' && request.method !== 'HEAD') {
         sendJson(response, 405, { error: 'Use GET here.' }, { allow: 'GET, HEAD' });

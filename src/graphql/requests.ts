@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import { type Endpoints, sendJson } from '../operations/endpoints.ts';
+import { type Endpoints, pathOf, sendJson } from '../operations/endpoints.ts';
 import { allowOrigin, type CrossOrigin } from './origin.ts';
 
 /** What each path answers. */
@@ -16,7 +16,7 @@ export interface Routes {
 
 /** Answers every HTTP request that is no upgrade. */
 export async function answer(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = request.url?.split('?', 1)[0] ?? '/';
+  const path = pathOf(request);
   if (path === '/graphql') await answerGraphQL(routes, request, response);
   else if (await routes.endpoints(path, response)) return;
   else if (answerExtra(routes, request, response)) return;

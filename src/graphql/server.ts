@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Principal } from '../auth/allow.ts';
 import type { DeliveryService } from '../delivery/delivery.ts';
 import { LifelineError } from '../errors.ts';
-import { createEndpoints, type Readiness, sendJson } from '../operations/endpoints.ts';
+import { createEndpoints, pathOf, type Readiness, sendJson } from '../operations/endpoints.ts';
 import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
@@ -126,7 +126,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   );
   http.on('upgrade', (request, socket, head) => {
     if (stopping) refuseUpgrade(socket, 503, draining);
-    else if (request.url?.split('?', 1)[0] !== '/graphql') refuseUpgrade(socket, 404, 'WebSockets are at /graphql.');
+    else if (pathOf(request) !== '/graphql') refuseUpgrade(socket, 404, 'WebSockets are at /graphql.');
     else if (!mayUpgrade(crossOrigin, request)) refuseUpgrade(socket, 403, 'Pages of this origin may not connect.');
     else {
       try {

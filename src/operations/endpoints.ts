@@ -46,6 +46,11 @@ export function createEndpoints({ health, metrics }: { health: () => Readiness; 
   };
 }
 
+/** Of what a request asks for; not by `URL`, which throws for some of what it may ask for, as `//`. */
+export function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?', 1)[0] ?? '/';
+}
+
 export function sendJson(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
   const text = `${JSON.stringify(body)}\n`;
   response
@@ -71,7 +76,7 @@ export async function serveEndpoints({
 }): Promise<EndpointsServer> {
   const answer = createEndpoints(parts);
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
-    const taken = await answer(request.url?.split('?', 1)[0] ?? '/', response);
+    const taken = await answer(pathOf(request), response);
     if (!taken) sendJson(response, 404, { error: 'This process is a bridge: it has /healthz, /readyz and /metrics.' });
   };
   const http = createServer((request, response) => {

@@ -325,7 +325,7 @@ export const saysNothingOfBadMessages: Mutant = {
 
 /** Takes what stands in a request line for a URL. */
 export const trustsRequestLines: Mutant = {
-  file: 'src/graphql/requests.ts',
+  file: 'src/operations/endpoints.ts',
   find: "request.url?.split('?', 1)[0] ?? '/'",
   replace: "new URL(request.url ?? '/', 'http://127.0.0.1').pathname",
 };
