@@ -43,7 +43,12 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
       () => undefined,
     );
   };
-  const owner: RoomOwner = { listen: (member, onRing) => log.listen(member, onRing), onInterrupted: () => sweepSoon(), close };
+  const owner: RoomOwner = {
+    partOf: (member) => log.partOf(member),
+    listen: (member, onRing) => log.listen(member, onRing),
+    onInterrupted: () => sweepSoon(),
+    close,
+  };
 
   const open = (member: string): Room => {
     const room = new Room(member, owner);
@@ -53,13 +58,13 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
   };
 
   const sweep = async () => {
-    const members = [...Map.groupBy(rooms.keys(), (member) => log.partOf(member)).values()].flat();
+    const all = [...Map.groupBy(rooms.values(), ({ part }) => part).values()].flat();
     // Here and not when a stream takes something: that would be a look at every stream of the member for every copy.
-    for (const { feed } of rooms.values()) feed.release();
-    for (let start = 0; start < members.length; start += sweepBatch) {
-      const batch = members.slice(start, start + sweepBatch);
-      const heads = await log.heads(batch);
-      for (const [index, head] of heads.entries()) rooms.get(batch[index] ?? '')?.feed.learn(head, 'sweep');
+    for (const { feed } of all) feed.release();
+    for (let start = 0; start < all.length; start += sweepBatch) {
+      const batch = all.slice(start, start + sweepBatch);
+      const heads = await log.heads(batch.map(({ member }) => member));
+      for (const [index, head] of heads.entries()) batch[index]?.feed.learn(head, 'sweep'); // which nobody hears where the room was left meanwhile
     }
   };
 
@@ -103,6 +108,7 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
 }
 
 interface RoomOwner {
+  partOf(member: string): number;
   listen(member: string, onRing: (ring: Ring) => void): Promise<Listener>;
   onInterrupted(): void;
   close(room: Room): void;
@@ -110,12 +116,14 @@ interface RoomOwner {
 
 class Room implements Membership {
   readonly member: string;
+  readonly part: number;
   readonly feed = new Feed();
   readonly listening: Promise<Listener>;
   readonly #owner: RoomOwner;
 
   constructor(member: string, owner: RoomOwner) {
     this.member = member;
+    this.part = owner.partOf(member);
     this.#owner = owner;
     this.listening = owner.listen(member, (ring) => {
       this.feed.ring(ring);

@@ -28,10 +28,17 @@ export interface Watchdog {
 const mostQueuedBytes = 1024 * 1024;
 /** Nothing taken for this long although there was something to take. */
 const stalledAfterMs = 15_000;
-/** Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer: 24 s with the sweep. */
-const pingEveryMs = 10_000;
+/**
+ * Nothing heard for this long. Below the idle timeouts of load balancers (30 s and more), and twice within the time to find a dead peer: 24 s
+ * with the round.
+ */
+const pingAfterMs = 10_000;
 const deadAfterMs = 22_500;
-const sweepEveryMs = 1_000;
+/** Every socket is looked at once in a round, some of them in each turn: a look at ten thousand at once kept events waiting for 50 ms. */
+const roundMs = 1_000;
+const turnMs = 50;
+/** Between two turns: this process itself stood still (suspended, or a long pause), and what it did not hear then says nothing about peers. */
+const stoodStillMs = 5_000;
 
 /**
  * Grows as the kernel takes bytes, and only then. Node's own `bytesWritten` counts what waits in Node as well, so that a ping behind a full
@@ -56,10 +63,13 @@ export function createWatchdog({
   logger: Logger;
   now?: () => number;
 }): Watchdog {
-  const clock = () => Math.floor(now()); // a fraction would be a number of its own on the heap, four times for each socket
   const watched = new Set<WatchedPeer>();
-  let sweptAt = clock();
-  const latest = () => sweptAt;
+  let turnedAt = Math.floor(now()); // a fraction would be a number of its own on the heap, four times for each socket
+  /** Of the newest turn, by a clock that stands still when this process does. */
+  let time = 0;
+  const latest = () => time;
+  /** Where the round is. */
+  let next = watched.values();
 
   const cut = (state: WatchedPeer, reason: 'buffer' | 'stalled' | 'silent') => {
     watched.delete(state);
@@ -67,33 +77,40 @@ export function createWatchdog({
     logger.info({ reason }, 'Cut a socket that does not take its events');
     state.peer.cut();
   };
-  const sweep = () => {
-    const time = clock();
-    // This process itself stood still (suspended, or a long pause): what it did not hear then says nothing about the peers.
-    const excused = time - sweptAt > 5 * sweepEveryMs ? time - sweptAt : 0;
-    sweptAt = time;
-    for (const state of watched) {
-      const { peer } = state;
-      state.takenAt += excused;
-      state.heardAt += excused;
-      const queued = peer.queued();
-      const taken = takenBy(peer.socket);
-      if (queued === 0 || taken !== state.taken) state.takenAt = time;
-      state.taken = taken;
-      if (queued > mostQueuedBytes) cut(state, 'buffer');
-      else if (time - state.takenAt >= stalledAfterMs) cut(state, 'stalled');
-      else if (peer.ping !== null && time - state.heardAt >= deadAfterMs) cut(state, 'silent');
-      else if (peer.ping !== null && time - state.pingedAt >= pingEveryMs) {
-        state.pingedAt = time;
-        peer.ping();
-      }
+  const look = (state: WatchedPeer) => {
+    const { peer } = state;
+    const queued = peer.queued();
+    const taken = queued === 0 ? state.taken : takenBy(peer.socket);
+    if (queued === 0 || taken !== state.taken) state.takenAt = time;
+    state.taken = taken;
+    if (queued > mostQueuedBytes) cut(state, 'buffer');
+    else if (time - state.takenAt >= stalledAfterMs) cut(state, 'stalled');
+    else if (peer.ping !== null && time - state.heardAt >= deadAfterMs) cut(state, 'silent');
+    else if (peer.ping !== null && time - Math.max(state.heardAt, state.pingedAt) >= pingAfterMs) {
+      state.pingedAt = time;
+      peer.ping();
     }
   };
-  const timer = setInterval(sweep, sweepEveryMs);
+  const takeTurn = () => {
+    const passed = Math.floor(now()) - turnedAt;
+    turnedAt += passed;
+    if (passed <= stoodStillMs) time += passed;
+    // In a longer turn more of them: late is the worst that can happen.
+    const share = Math.ceil(watched.size * Math.min(passed / roundMs, 1));
+    for (let looked = 0; looked < share; looked++) {
+      let { value: state } = next.next();
+      if (state === undefined) {
+        next = watched.values();
+        ({ value: state } = next.next());
+      }
+      if (state !== undefined) look(state);
+    }
+  };
+  const timer = setInterval(takeTurn, turnMs);
   timer.unref();
 
   return {
-    watch: (peer) => new WatchedPeer(peer, watched, latest, clock()),
+    watch: (peer) => new WatchedPeer(peer, watched, latest),
     stop() {
       clearInterval(timer);
       watched.clear();
@@ -110,19 +127,17 @@ class WatchedPeer implements Watched {
   heardAt: number;
   pingedAt: number;
 
-  /** @param latest the time of the newest sweep */
-  constructor(peer: Peer, all: Set<WatchedPeer>, latest: () => number, time: number) {
+  /** @param latest the time of the newest turn */
+  constructor(peer: Peer, all: Set<WatchedPeer>, latest: () => number) {
     this.peer = peer;
     this.#all = all;
     this.#latest = latest;
-    this.takenAt = time;
-    this.heardAt = time;
-    this.pingedAt = time;
+    this.takenAt = this.heardAt = this.pingedAt = latest();
     all.add(this);
   }
 
   heard(): void {
-    this.heardAt = this.#latest(); // a second's precision is plenty, and saves a clock call for every message
+    this.heardAt = this.#latest(); // precise enough, and saves a clock call for every message
   }
 
   release(): void {

@@ -66,8 +66,7 @@ async function sendAlone(nodes: RedisNodes, scripts: Scripts, call: RedisCall): 
 }
 
 async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly RedisCall[]): Promise<RedisAnswer[]> {
-  const unanswered = silence();
-  const answers = calls.map(() => unanswered);
+  const answers: RedisAnswer[] = [];
   const bySlot = Map.groupBy(calls.entries(), ([, call]) => nodes.slotOf(call.keys[0]));
   let batches: SlotCalls[] = [...bySlot].map(([slot, own]) => ({ slot, calls: own.map(([index, call]) => ({ index, call })) }));
   const until = performance.now() + followForMs;
@@ -126,7 +125,7 @@ async function sendTogether(nodes: RedisNodes, scripts: Scripts, calls: readonly
     );
     batches = left.flat().filter((batch) => batch !== null);
   }
-  return answers;
+  return calls.map((_, index) => answers[index] ?? silence());
 }
 
 /** One round trip, and a second one where the server has forgotten its scripts. */

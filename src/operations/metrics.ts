@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+
 import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from 'prom-client';
 
 import { type Collected, createHistogram } from './histogram.ts';
@@ -9,7 +11,7 @@ import { type Collected, createHistogram } from './histogram.ts';
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
 
   const counter = <L extends string = never>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name, help, labelNames, registers });
@@ -91,5 +93,28 @@ export function createMetrics() {
     ready: gauge('lifeline_ready', '1 while a readiness check passes.', ['check']),
   };
 }
+
+/**
+ * prom-client's own, but for those that keep everybody waiting while 10 000 sockets are counted, at each scrape (measured): 10 ms for the list
+ * of handles, which `nodejs_active_resources` has as well, and 13 ms for that of open files, which is read aside here.
+ */
+function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+  for (const name of ['nodejs_active_handles', 'nodejs_active_handles_total', openFiles]) registry.removeSingleMetric(name);
+  if (process.platform !== 'linux') return;
+  const gauge = new Gauge({
+    name: openFiles,
+    help: 'Number of open file descriptors.',
+    async collect() {
+      // One of them is that of the reading itself. Without /proc there is nothing to say.
+      const open = await readdir('/proc/self/fd').catch(() => null);
+      if (open !== null) this.set(open.length - 1);
+    },
+    registers: [],
+  });
+  registry.registerMetric(gauge);
+}
+
+const openFiles = 'process_open_fds';
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -147,9 +147,78 @@ describe('a socket', () => {
     expect(cuts).toBe(1);
   });
 
+  test('that comes right after a standstill is watched like any other', () => {
+    time += 3_600_000;
+    watch(true);
+    vi.advanceTimersByTime(1_000);
+    pass(29);
+    expect(cuts).toBe(1);
+  });
+
+  test('is not pinged while it says something', () => {
+    const watched = watch(true);
+    for (let second = 0; second < 60; second += 5) {
+      pass(5);
+      watched.heard();
+    }
+    expect(pings).toBe(0);
+    pass(12);
+    expect(pings).toBe(1);
+  });
+
   test('is not looked at any more once released', () => {
     watch(true).release();
     pass(60);
     expect([cuts, pings]).toEqual([0, 0]);
+  });
+});
+
+describe('many sockets', () => {
+  let looks: number[];
+  const peer = (index: number) => ({
+    socket: near,
+    queued: () => {
+      looks[index] = (looks[index] ?? 0) + 1;
+      return 0;
+    },
+    cut: () => {},
+    ping: null,
+  });
+  const turns = (count: number) => {
+    for (let turn = 0; turn < count; turn++) {
+      time += 50;
+      vi.advanceTimersByTime(50);
+    }
+  };
+  const looked = () => looks.reduce((sum, each) => sum + each, 0);
+  beforeEach(() => {
+    looks = [];
+  });
+
+  test('are looked at a few in each turn, and each of them once a second', () => {
+    for (let index = 0; index < 1_000; index++) watchdog.watch(peer(index));
+    turns(1);
+    expect(looked()).toBe(50);
+    turns(19);
+    expect([looks.length, Math.min(...looks), Math.max(...looks)]).toEqual([1_000, 1, 1]);
+  });
+
+  test('are all looked at while others come and go', () => {
+    const steady = Array.from({ length: 100 }, (_, index) => index);
+    for (const index of steady) watchdog.watch(peer(index));
+    for (let second = 0; second < 10; second++) {
+      const passing = Array.from({ length: 100 }, (_, index) => watchdog.watch(peer(1_000 + index)));
+      turns(10);
+      for (const watched of passing) watched.release();
+      turns(10);
+    }
+    expect(Math.min(...steady.map((index) => looks[index] ?? 0))).toBeGreaterThanOrEqual(6);
+  });
+
+  test('are all looked at in a turn that comes a second late', () => {
+    for (let index = 0; index < 1_000; index++) watchdog.watch(peer(index));
+    time += 1_000;
+    vi.advanceTimersByTime(50);
+    expect(looked()).toBe(1_000);
   });
 });
