@@ -9,8 +9,8 @@
 -- no dead letter yet. One HSET closes and counts together.
 
 local now = now_ms()
-local head = redis.call('HMGET', KEYS[1], 'n', 'lo')
-local pending, lowest = tonumber(head[1] or 0), tonumber(head[2] or 1)
+local head = redis.call('HMGET', KEYS[1], 's', 'n', 'lo')
+local top, pending, lowest = tonumber(head[1] or 0), tonumber(head[2] or 0), tonumber(head[3] or 1)
 local writes, buried = {}, 0
 for at = 1, #ARGV, 2 do
   local sequence = ARGV[at]
@@ -25,5 +25,6 @@ for at = 1, #ARGV, 2 do
     end
   end
 end
+if pending == 0 then lowest = top + 1 end
 if buried > 0 then redis.call('HSET', KEYS[1], 'n', text_of(pending), 'lo', text_of(lowest), unpack(writes)) end
 return buried

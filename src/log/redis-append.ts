@@ -138,24 +138,25 @@ function callOf(group: Group, { keys, field, epochCandidate }: AppendParts): Red
     };
     const own: (string | number)[] = [];
     for (const [member, theirs] of byMember) {
-      own.push(member, theirs.length);
+      const at = own.push(member, theirs.length, '') - 1;
+      let earliest = Number.POSITIVE_INFINITY;
       for (const record of theirs) {
         const { id, expiresAt, accountId } = record.event;
-        own.push(
-          latestOf(record),
-          record.offset,
-          id,
-          record.refed ? 1 : 0,
-          Math.trunc(expiresAt ?? 0),
-          accountText(accountId),
-          record.json,
-        );
+        own.push(latestOf(record), record.offset, id);
+        if (expiresAt === null) own.push('', record.json);
+        else {
+          const expires = Math.trunc(expiresAt);
+          earliest = Math.min(earliest, expires);
+          own.push(`${record.refed ? '1' : '0'}|${expires}|0|`, `${accountText(accountId)}|${record.json}`);
+        }
       }
+      if (earliest < Number.POSITIVE_INFINITY) own[at] = earliest;
     }
     named.push(keys.part(part), keys.due(part));
     for (const member of byMember.keys()) named.push(keys.member(member));
     named.push(...latest.keys());
-    args.push(from ?? '', to, rewound ? 1 : 0, keys.bells(part), byMember.size, latest.size, own.length, ...own);
+    const lowest = records[0]?.offset ?? to;
+    args.push(from ?? '', to, lowest, rewound ? 1 : 0, keys.bells(part), byMember.size, latest.size, own.length, ...own);
   }
   const [first = keys.meta, ...others] = named; // a group has a parcel
   return { script: 'append', keys: [first, ...others], args };

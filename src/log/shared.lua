@@ -2,8 +2,9 @@
 --
 -- Part hash, one per hash tag: `e` epoch, `g` generation, `r` run_id of the primary that last answered,
 --   `off:<topic>:<partition>` = next offset to apply.
--- Member hash: `s` last sequence, `c` its chain, `n` pending entries, `lo` no pending sequence is lower, `f` lowest remembered sequence,
---   `a` acknowledged entries that still have their payload, `i<id>` = sequence, `q<sequence>` = entry text.
+-- Member hash: `s` last sequence, `c` its chain, `n` pending entries, `lo` no pending sequence is lower (1), `f` lowest remembered sequence (1),
+--   `a` acknowledged entries that still have their payload, `v` the due list has the member for no later than this (it need not be asked
+--   for what comes after), `i<id>` = sequence, `q<sequence>` = entry text.
 -- Entry text: state|chain|refed|expiresAt|acknowledgedAt|appendedAt|id|account|event JSON. Everything that scripts decide by stands in
 --   front of the JSON, which they never parse. States: P pending, A acknowledged; T (was acknowledged) and X (was buried) have no JSON
 --   any more. Instants are ms since the epoch. Neither id nor account text contains `|`.
@@ -32,6 +33,11 @@ local function incarnation(part, candidate, run_id, rewound, field)
     redis.pcall('HSET', part, 'g', generation, 'r', run_id)
   end
   return epoch, generation, known[4]
+end
+
+-- Whether the due list has to hear of an instant; planned is `v`.
+local function is_earlier(instant, planned)
+  return not planned or tonumber(instant) < tonumber(planned)
 end
 
 -- state, expiresAt

@@ -21,11 +21,16 @@ local coalesce, most_looked, most_expired, most_bytes = tonumber(ARGV[10]), tonu
 if redis.call('GET', lease) ~= ARGV[1] then return {} end
 redis.call('PEXPIRE', lease, ARGV[2])
 
+local function plan(instant)
+  redis.call('ZADD', due, text_of(instant), ARGV[3])
+  redis.call('HSET', member, 'v', text_of(instant))
+end
+
 local now = now_ms()
 local marker, visit = tonumber(ARGV[5]), tonumber(ARGV[6])
 if not marker then
   marker = now + 30000
-  redis.call('ZADD', due, text_of(marker), ARGV[3])
+  plan(marker)
 end
 local function visit_at(instant, exact)
   if not exact then instant = math.ceil(instant / coalesce) * coalesce end
@@ -93,9 +98,10 @@ if done then
   local planned = tonumber(redis.call('ZSCORE', due, ARGV[3]) or nil)
   if planned and planned ~= marker and (not visit or planned < visit) then visit = planned end
   if visit then
-    redis.call('ZADD', due, text_of(visit), ARGV[3])
+    plan(visit)
   else
     redis.call('ZREM', due, ARGV[3])
+    redis.call('HDEL', member, 'v')
   end
 end
 local epoch = redis.call('HMGET', part, 'e', 'g')

@@ -322,6 +322,32 @@ describe('housekeeping', () => {
     expect(buried).toEqual([[lost.id], [taking.id]]);
   });
 
+  test('what is acknowledged in the middle of a visit is trimmed in its time as well', async () => {
+    const redis = await start();
+    const prefix = unique('test');
+    const log = await connectTo(redis.url, prefix, { acknowledgedForMs: 100, acknowledgedAtMost: 512, idsForMs: 3_600_000 });
+    const { append } = await beginning(log);
+    const events = Array.from({ length: 10_000 }, () => eventOf('m')); // 20 calls for a visit
+    await append(...events);
+    const acknowledge = (index: number) => log.acknowledge('m', [events[index]?.id ?? ''], null);
+    const reaping = async () =>
+      (await Promise.all([0, 1].map((part) => redis.command('EXISTS', `${prefix}:{${part}}:reaper`)))).map(Number).includes(1);
+    let trimmed = 0;
+    await acknowledge(0);
+    let visiting = true;
+    const visits = until(async () => {
+      ({ trimmed } = await log.reap(async () => {}));
+      return trimmed > 0;
+    }, 'the first one trimmed').finally(() => (visiting = false));
+    await until(async () => (await reaping()) || !visiting, 'a visit');
+    await acknowledge(1);
+    await visits;
+    await until(async () => {
+      trimmed += (await log.reap(async () => {})).trimmed;
+      return trimmed === 2;
+    }, 'the second one trimmed');
+  });
+
   test('a member with nothing left is not visited again, and keeps only where it stood', async () => {
     const redis = await start();
     const prefix = unique('test');
