@@ -227,9 +227,8 @@ export const doesNotWaitForDeadLetters: Mutant = {
 /** Knows a record by its offset alone. */
 export const knowsNoIds: Mutant = {
   file: 'src/log/redis-append.ts',
-  find: `          id,
-          record.refed`,
-  replace: '          `${id}-${record.offset}`,\n          record.refed',
+  find: 'own.push(latestOf(record), record.offset, id);',
+  replace: 'own.push(latestOf(record), record.offset, `${id}-${record.offset}`);',
 };
 
 /** Applies what it fetched in the wrong order, like workers that share a partition. */
