@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 import type { Metrics } from '../operations/metrics.ts';
-import { flushed, writeText } from './frame.ts';
+import { flushed, frameOf } from './frame.ts';
 import { limits } from './limits.ts';
 import type { Turns } from './turns.ts';
 import type { Peer } from './watchdog.ts';
@@ -87,19 +87,22 @@ export class Channel implements Peer {
   /** As `send`, of messages that belong together; nobody waits for these. */
   sendTogether(texts: readonly string[]): void {
     if (!this.isOpen) return;
-    const { socket } = this;
-    socket.cork();
-    for (const text of texts) this.#metrics.messageSize.observe(writeText(socket, text));
-    socket.uncork();
-    if (socket.writableLength === 0) return;
+    let frames = '';
+    for (const text of texts) frames += this.#frameOf(text, Buffer.byteLength(text));
+    this.socket.write(frames, 'latin1');
+    if (this.socket.writableLength === 0) return;
     if (!this.hasRoom) this.#ws.pause();
     void this.#flushed();
   }
 
-  /** As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once. */
-  push(text: string): Promise<void> | undefined {
+  /**
+   * As `send`, of what is sent a thousand times more often: undefined when the kernel took it at once.
+   *
+   * @param bytes of the text in UTF-8
+   */
+  push(text: string, bytes: number): Promise<void> | undefined {
     if (!this.isOpen) return undefined;
-    this.#metrics.messageSize.observe(writeText(this.socket, text));
+    this.socket.write(this.#frameOf(text, bytes), 'latin1');
     return this.socket.writableLength === 0 ? undefined : this.#flushed();
   }
 
@@ -123,6 +126,11 @@ export class Channel implements Peer {
 
   ping(): void {
     if (this.isOpen) this.#ws.ping();
+  }
+
+  #frameOf(text: string, bytes: number): string {
+    this.#metrics.messageSize.observe(bytes);
+    return frameOf(text, bytes);
   }
 
   /** Events make room, too: it may be them that queries, or reading on, wait for. */

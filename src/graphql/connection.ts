@@ -145,8 +145,8 @@ export class Connection implements SessionWatcher, InboxOwner, Outlet {
     return this.#protocol !== undefined && id in this.#protocol.subscriptions;
   }
 
-  push(text: string): Promise<void> | undefined {
-    return this.channel.push(text);
+  push(text: string, bytes: number): Promise<void> | undefined {
+    return this.channel.push(text, bytes);
   }
 
   send(text: string): Promise<void> {

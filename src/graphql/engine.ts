@@ -16,7 +16,7 @@ import type { PullIterator } from '../delivery/pull.ts';
 import { LifelineError } from '../errors.ts';
 import type { ClientErrors } from './client-error.ts';
 import { costRule, limits } from './limits.ts';
-import { compileProjection, type Projection } from './projection.ts';
+import { compileProjection, type Projection, type Written } from './projection.ts';
 import { rootFieldRule } from './root-field-rule.ts';
 
 /** GraphQL under our limits and with our errors: the one way through which every transport parses, validates and runs. */
@@ -36,8 +36,8 @@ export interface Engine {
 
 export interface OpenStream {
   readonly items: PullIterator<unknown>;
-  /** The JSON text of `data`, for a result that has nothing else; undefined: `run` it. */
-  write(item: unknown): string | undefined;
+  /** `data`, of a result that has nothing else; undefined: `run` it. */
+  write(item: unknown): Written | undefined;
   /** Never rejects. */
   run(item: unknown): Promise<ExecutionResult>;
 }
@@ -150,7 +150,7 @@ class ProjectedStream implements OpenStream {
     this.#run = run;
   }
 
-  write(item: unknown): string | undefined {
+  write(item: unknown): Written | undefined {
     return this.#project?.(item, this.#args.contextValue);
   }
 

@@ -2,11 +2,16 @@ import type { ExecutionResult } from 'graphql';
 
 import type { Asker, Outcome } from '../delivery/pull.ts';
 import type { OpenStream } from './engine.ts';
+import type { Written } from './projection.ts';
 
 /** Where a stream's messages go. */
 export interface Outlet {
-  /** Settles when the kernel took the message; undefined when it has done so already. */
-  push(text: string): Promise<void> | undefined;
+  /**
+   * Settles when the kernel took the message; undefined when it has done so already.
+   *
+   * @param bytes of the text in UTF-8
+   */
+  push(text: string, bytes: number): Promise<void> | undefined;
   /** As `push`, for what may be large. */
   send(text: string): Promise<void>;
   /** Told once, when nothing more will come: by itself, by the client or by the end of the connection. */
@@ -63,10 +68,7 @@ export class Express implements Asker, AsyncIterable<never> {
           return;
         }
         const data = stream.write(item);
-        const taken =
-          data === undefined
-            ? this.#run(item)
-            : this.#outlet.push(`{"id":${JSON.stringify(this.#id)},"type":"next","payload":{"data":${data}}}`);
+        const taken = data === undefined ? this.#run(item) : this.#push(data);
         if (taken !== undefined) {
           taken.then(
             () => this.#pump(),
@@ -78,6 +80,12 @@ export class Express implements Asker, AsyncIterable<never> {
     } catch (error) {
       this.#end(error);
     }
+  }
+
+  #push({ text, bytes }: Written): Promise<void> | undefined {
+    const before = `{"id":${JSON.stringify(this.#id)},"type":"next","payload":{"data":`;
+    const after = '}}';
+    return this.#outlet.push(before + text + after, Buffer.byteLength(before) + bytes + after.length);
   }
 
   async #run(item: unknown): Promise<void> {

@@ -4,17 +4,13 @@ import type { Socket } from 'node:net';
 const finalText = 0x81;
 
 /**
- * Writes one text message of a WebSocket without extensions. In one piece, and in Latin-1 where it is ASCII: ws writes header and payload
- * apart, and encodes as UTF-8 what mostly needs no encoding; that is a third of what a message costs.
+ * One text message of a WebSocket without extensions, as Latin-1: written in one piece, and what is ASCII as it is. ws writes header and
+ * payload apart, and encodes as UTF-8 what mostly needs no encoding; that is a third of what a message costs.
  *
- * @returns its length in bytes, without the header
+ * @param bytes of the text in UTF-8
  */
-export function writeText(socket: Socket, text: string): number {
-  const bytes = Buffer.byteLength(text);
-  const header = headerOf(bytes);
-  if (bytes === text.length) socket.write(header + text, 'latin1');
-  else socket.write(Buffer.concat([Buffer.from(header, 'latin1'), Buffer.from(text)]));
-  return bytes;
+export function frameOf(text: string, bytes: number): string {
+  return headerOf(bytes) + (bytes === text.length ? text : Buffer.from(text).toString('latin1'));
 }
 
 /** Settles once the kernel took everything written so far, or the socket is gone. */

@@ -28,7 +28,14 @@ import { Latest } from '../latest.ts';
  *
  * It gives up on: errors of any kind (also a null where the schema promises a value), promises, values a scalar would have to coerce.
  */
-export type Projection = (rootValue: unknown, context: unknown) => string | undefined;
+export type Projection = (rootValue: unknown, context: unknown) => Written | undefined;
+
+/** A JSON text. */
+export interface Written {
+  readonly text: string;
+  /** In UTF-8: counted here, once for all who get the same. */
+  readonly bytes: number;
+}
 
 /** One value, written; or `gaveUp`. */
 type Writer = (value: unknown, context: unknown) => string;
@@ -56,7 +63,8 @@ export function compileProjection(
     const write = object(root, [operation.selectionSet], 'root');
     const project: Projection = (rootValue, context) => {
       try {
-        return write(rootValue, context);
+        const text = write(rootValue, context);
+        return { text, bytes: Buffer.byteLength(text) };
       } catch {
         return undefined; // graphql-js runs it again and says what is wrong with it
       }
@@ -70,12 +78,12 @@ export function compileProjection(
 
 /** What looks at nothing but the item is the same for whoever gets the same item. */
 function onceEach(project: Projection): Projection {
-  const texts = new Latest<object, { readonly text: string | undefined }>();
+  const latest = new Latest<object, Written | 'not for the projection'>();
   return (item, context) => {
     if (typeof item !== 'object' || item === null) return project(item, context);
-    let written = texts.get(item);
-    if (written === undefined) texts.set(item, (written = { text: project(item, context) }));
-    return written.text;
+    let written = latest.get(item);
+    if (written === undefined) latest.set(item, (written = project(item, context) ?? 'not for the projection'));
+    return written === 'not for the projection' ? undefined : written;
   };
 }
 

@@ -20,20 +20,25 @@ export function createMetrics() {
 
   const register = (metric: Collected) => registry.registerMetric(metric as unknown as Metric); // its type asks for more than it does
 
-  const eventsPushed = counter(
-    'websocket_events_pushed_total',
-    'Copies of events handed to a socket (WebSocket or SSE), repeats included.',
-    ['type'],
-  );
-  const pushed = new Map<string, { inc(): void }>();
+  /** Copies by type. Counted here and told when asked: prom-client's own way takes as long as everything else that is counted for a copy. */
+  const pushed = new Map<string, number>();
+  const eventsPushed = new Counter({
+    name: 'websocket_events_pushed_total',
+    help: 'Copies of events handed to a socket (WebSocket or SSE), repeats included.',
+    labelNames: ['type'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [type, copies] of pushed) this.inc({ type }, copies);
+    },
+  });
 
   return {
     registry,
-    /** Of `eventsPushed`. Called for every copy, so the labels are put together once a type. */
+    eventsPushed,
+    /** Of `eventsPushed`: called for every copy. */
     countPushed(type: string) {
-      let ofType = pushed.get(type);
-      if (ofType === undefined) pushed.set(type, (ofType = eventsPushed.labels(type)));
-      ofType.inc();
+      pushed.set(type, (pushed.get(type) ?? 0) + 1);
     },
 
     connectionsActive: gauge('websocket_connections_active', 'Open WebSocket connections.'),

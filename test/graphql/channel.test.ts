@@ -35,7 +35,7 @@ test('a query that waits for a client to take its events runs once it has taken 
   const { client, channel } = await connect();
   client.pause();
   const event = 'x'.repeat(64 * 1024);
-  while (channel.hasRoom) void channel.push(event);
+  while (channel.hasRoom) void channel.push(event, event.length);
   const execute = vi.fn(async () => ({ data: { it: 'ran' } }));
   channel.turns = createTurns({ execute, hasRoom: () => channel.hasRoom });
   const answer = channel.turns.execute({ schema: buildSchema('type Query { it: String }'), document: parse('{ it }') });
