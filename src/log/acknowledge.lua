@@ -59,7 +59,7 @@ if #rung > 0 then
   end
   if pending == 0 then lowest = top + 1 end
   local visit = math.ceil((kept > keep_most and now or now + keep_for) / coalesce) * coalesce
-  if is_earlier(visit, head[5]) then
+  if is_news(visit, head[5], now) then
     redis.call('ZADD', due, 'LT', text_of(visit), ARGV[1])
     writes[#writes + 1] = 'v'
     writes[#writes + 1] = text_of(visit)

@@ -22,7 +22,8 @@
 local call = redis.call
 local field, candidate, run_id = ARGV[1], ARGV[2], ARGV[3]
 local crowded_above, latest_for = tonumber(ARGV[4]), ARGV[5]
-local now = text_of(now_ms())
+local instant = now_ms()
+local now = text_of(instant)
 local function never() return false end
 
 -- The doorbell's message of a best-effort record, or nil when the newest of its channel is this one already.
@@ -73,7 +74,7 @@ local function apply_records(tag, member, key, expiry, first, last, latest)
 
   if number then
     writes[2], writes[4], writes[6] = number, chain, text_of(pending)
-    if is_earlier(expiry, known[4]) then
+    if is_news(expiry, known[4], instant) then
       call('ZADD', tag.due, 'LT', expiry, member)
       writes[count + 1], writes[count + 2] = 'v', expiry
     end

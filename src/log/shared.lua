@@ -35,9 +35,10 @@ local function incarnation(part, candidate, run_id, rewound, field)
   return epoch, generation, known[4]
 end
 
--- Whether the due list has to hear of an instant; planned is `v`.
-local function is_earlier(instant, planned)
-  return not planned or tonumber(instant) < tonumber(planned)
+-- Whether the due list has to hear of an instant; planned is `v`. What is overdue says nothing any more: the list may have lost the member.
+local function is_news(instant, planned, now)
+  planned = tonumber(planned or nil)
+  return not planned or planned <= now or tonumber(instant) < planned
 end
 
 -- state, expiresAt

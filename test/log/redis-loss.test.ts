@@ -322,6 +322,24 @@ describe('housekeeping', () => {
     expect(buried).toEqual([[lost.id], [taking.id]]);
   });
 
+  test('a due list that was lost by itself is made anew by what comes after the visits it had', async () => {
+    const redis = await start();
+    const prefix = unique('test');
+    const log = await connectTo(redis.url, prefix);
+    const { append } = await beginning(log);
+    const expiring = () => eventOf('m', unique('expiring'), { expiresAt: Date.now() + 50 });
+    await append(expiring());
+    for (const part of [0, 1]) await redis.command('DEL', `${prefix}:{${part}}:due`);
+    await until(async () => (await log.fetch('m', [1]))[0] === null, 'its expiry');
+    await append(expiring());
+    let buried = 0;
+    await until(async () => {
+      ({ buried } = await log.reap(async () => {}));
+      return buried > 0;
+    }, 'the burial');
+    expect(buried).toBe(2);
+  });
+
   test('what is acknowledged in the middle of a visit is trimmed in its time as well', async () => {
     const redis = await start();
     const prefix = unique('test');
