@@ -70,7 +70,7 @@ export function startLane(options: LaneOptions): Lane {
 
   let position: number | null = null;
   let trouble: { readonly need: Need; readonly reason: string } | null = null;
-  /** Below it, records were applied before: by this process, or by the group as far as Kafka still knows. */
+  /** Below it, records were applied before: by this process, or by the group as far as the log or Kafka still knows. */
   let appliedBefore = memory.applied;
   /** Everything below was applied by this very lane, dead letters included. */
   let applied = 0;
@@ -123,6 +123,8 @@ export function startLane(options: LaneOptions): Lane {
       stood = await need('log', () => writer.resume());
       return inRange(stood.next ?? start, range);
     }
+    // By another process, which may not have got to commit it.
+    appliedBefore = Math.max(appliedBefore, stood.next);
     logger.debug({ ...where, offset: stood.next }, 'partition: continuing');
     return inRange(stood.next, range);
   };

@@ -2,7 +2,8 @@ import type { SourceWriter } from '../log/log.ts';
 
 /**
  * Flags as fed again what an append that failed may have written: its doorbells may have rung although its answer never came, and the
- * server that rang them may be gone with it. What was delivered then would otherwise be delivered twice as if it were new.
+ * server that rang them may be gone with it. What was delivered then would otherwise be delivered twice as if it were new. One that met a gap
+ * is no better: the hash tags that had none took their records.
  */
 export function flagUnanswered(writer: SourceWriter): SourceWriter {
   /** Everything below may have been delivered. */
@@ -10,14 +11,16 @@ export function flagUnanswered(writer: SourceWriter): SourceWriter {
   return {
     ...writer,
     async append(to, records) {
+      let whole = false;
       try {
-        return await writer.append(
+        const result = await writer.append(
           to,
           records.map((record) => (record.offset < unanswered ? { ...record, refed: true } : record)),
         );
-      } catch (error) {
-        unanswered = Math.max(unanswered, to);
-        throw error;
+        whole = result.status === 'ok';
+        return result;
+      } finally {
+        if (!whole) unanswered = Math.max(unanswered, to);
       }
     },
     async restart(offset) {

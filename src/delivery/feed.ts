@@ -9,8 +9,8 @@ const wokenAtOnce = 200;
 
 /** A stream's end of a feed. None of these may throw. */
 export interface Tap {
-  /** Everything up to this sequence was taken. */
-  position(): number;
+  /** What was heard up to this sequence is of no use to it any more. */
+  scannedTo(): number;
   wake(): void;
   onPassing(event: MemberEvent): void;
   onAcknowledged(ids: ReadonlySet<string>): void;
@@ -75,6 +75,7 @@ export class Feed {
         break;
       }
       case 'interrupted':
+        this.#head = null; // of a log that may have lost its end, together with the generation that it was in
         this.#doubt();
         this.#wake();
         break;
@@ -83,24 +84,25 @@ export class Feed {
 
   /**
    * The head as the log answered it. An older one is no news from a `read`, which a ring may overtake; from a `sweep` it may also mean that
-   * the log lost its tail: streams then read behind their own positions, which tells, and costs little.
+   * the log lost its tail, and a `rewound` says so: streams then read behind their own positions, which tells, and costs little. What is
+   * heard next is judged by it.
    */
-  learn(seen: Position, source: 'read' | 'sweep'): void {
+  learn(seen: Position, source: 'read' | 'sweep' | 'rewound'): void {
     const order = this.#head === null ? 'newer' : compare(seen, this.#head);
     if (order === 'same' || (order === 'older' && source === 'read')) return;
     this.#doubt();
-    if (order === 'newer') this.#head = seen;
+    this.#head = seen;
     this.#wake();
   }
 
-  /** Lets go of what every tap has taken. */
+  /** Lets go of what no tap has a use for. */
   release(): void {
     const first = this.#recent[0];
     if (first === undefined) return;
-    let taken = Number.POSITIVE_INFINITY;
-    for (const tap of this.#taps()) taken = Math.min(taken, tap.position());
-    if (first.position.sequence > taken) return;
-    const left = this.#recent.filter((entry) => entry.position.sequence > taken);
+    let scannedTo = Number.POSITIVE_INFINITY;
+    for (const tap of this.#taps()) scannedTo = Math.min(scannedTo, tap.scannedTo());
+    if (first.position.sequence > scannedTo) return;
+    const left = this.#recent.filter((entry) => entry.position.sequence > scannedTo);
     this.#recent = left.length > 0 ? left : none;
   }
 
@@ -120,7 +122,7 @@ export class Feed {
     if (this.#recent.length > recentAtMost) this.#recent.shift();
     this.#wake();
     // What lives for no longer than a turn costs the garbage collector nothing. Of several taps the sweep asks: it would be a look at each.
-    if (this.#only !== undefined && this.#only.position() >= entry.position.sequence) this.#recent = none;
+    if (this.#only !== undefined && this.#only.scannedTo() >= entry.position.sequence) this.#recent = none;
   }
 
   #doubt(): void {
@@ -161,9 +163,13 @@ export function withAcknowledged(entries: readonly Entry[], ids: ReadonlySet<str
 
 const sameLog = (a: Position, b: Position) => a.epoch === b.epoch && a.generation === b.generation;
 
-/** Epochs have no order: another one counts as newer, and the streams' next read tells. */
+/**
+ * Epochs have no order: another one counts as newer, and the streams' next read tells. So does another event in the same place: who loses a
+ * tail twice, and the first time's generation with it, gives that generation again.
+ */
 function compare(seen: Position, known: Position): 'older' | 'same' | 'newer' {
   if (seen.epoch !== known.epoch) return 'newer';
   const difference = seen.generation - known.generation || seen.sequence - known.sequence;
-  return difference === 0 ? 'same' : difference > 0 ? 'newer' : 'older';
+  if (difference === 0) return seen.chain === known.chain ? 'same' : 'newer';
+  return difference > 0 ? 'newer' : 'older';
 }

@@ -50,6 +50,8 @@ export class Reader {
   #replaying = true;
   /** In a replay, entries up to here are wanted only while pending. */
   #pendingOnlyTo = 0;
+  /** Where the log was before it lost its end: up to here the same events may come under the same sequences, fed again by who knows of no loss. */
+  #handedOutTo = 0;
 
   constructor({ log, feed, member, after }: ReaderParts, owner: ReaderOwner) {
     this.#log = log;
@@ -67,7 +69,7 @@ export class Reader {
       if (entry === undefined) break;
       this.#at = entry.position;
       const settled = this.#replaying && entry.acknowledgedAt !== null && entry.position.sequence <= this.#pendingOnlyTo;
-      if (!settled) return { entry, replayed: this.#replaying || entry.refed };
+      if (!settled) return { entry, replayed: this.#replaying || this.#mayRepeat(entry) };
     }
     this.#land();
     const entry = this.#heardNext();
@@ -75,7 +77,7 @@ export class Reader {
     this.#replaying = false;
     this.#scannedTo = entry.position.sequence;
     this.#at = entry.position;
-    return { entry, replayed: entry.refed };
+    return { entry, replayed: this.#mayRepeat(entry) };
   }
 
   /**
@@ -114,9 +116,21 @@ export class Reader {
     return this.#at;
   }
 
+  /**
+   * What was heard up to here is of no use to this reader. Not the sequence of `position`: after a loss that is the old log's, and what takes
+   * its sequences anew has not been seen.
+   */
+  get scannedTo(): number {
+    return this.#scannedTo;
+  }
+
   acknowledged(ids: ReadonlySet<string>, when: number): void {
     if (this.#backlog.length === 0) return;
     this.#backlog = withAcknowledged(this.#backlog, ids, when);
+  }
+
+  #mayRepeat({ refed, position }: Entry): boolean {
+    return refed || position.sequence <= this.#handedOutTo;
   }
 
   #load(entries: readonly Entry[], end: Position | null, from: 'replay' | 'live'): void {
@@ -125,7 +139,15 @@ export class Reader {
     this.#replaying = from === 'replay';
   }
 
+  /** @param asked the position that is no longer in the log */
+  #rewind(head: Position, asked: Position | null): void {
+    this.#feed.learn(head, 'rewound'); // what was heard may be gone, too
+    this.#handedOutTo = Math.max(this.#handedOutTo, asked?.sequence ?? 0);
+    this.#restart({ ...head, sequence: 0, chain: '' });
+  }
+
   #restart(from: Position | null): void {
+    this.#handedOutTo = Math.max(this.#handedOutTo, this.#at?.sequence ?? 0);
     this.#replay = { after: from, to: null };
     this.#scannedTo = 0;
     this.#owner.onRewound();
@@ -151,7 +173,7 @@ export class Reader {
     const to = current.to ?? page.head;
     if (page.continuity === 'lost' || page.head.epoch !== to.epoch) throw new LifelineError('RESYNC_REQUIRED');
     // Lost a suffix before or between the pages? Then all of it comes again: repeats are flagged, a gap could not be.
-    if (page.continuity === 'rewound') return this.#restart(startOf(page.head));
+    if (page.continuity === 'rewound') return this.#rewind(page.head, current.after);
     if (page.head.generation !== to.generation) return this.#restart(current.after);
 
     this.#learn(page, doubts);
@@ -173,7 +195,7 @@ export class Reader {
     const { doubts } = this.#feed;
     const page = await this.#log.read(this.#member, { after: from, from: this.#scannedTo, limit: pageSize });
     if (page.continuity === 'lost') throw new LifelineError('RESYNC_REQUIRED');
-    if (page.continuity === 'rewound') return this.#restart(startOf(page.head));
+    if (page.continuity === 'rewound') return this.#rewind(page.head, from);
     if (page.head.generation !== from.generation) {
       // The log may have lost a tail that was fed again since, and acknowledgements with it: what is pending up to here is looked at anew.
       this.#replay = { after: from, to: { ...from, generation: page.head.generation } };
@@ -202,5 +224,3 @@ export class Reader {
 
 /** Never added to: a backlog is loaded as a whole. */
 const none: Entry[] = [];
-
-const startOf = (head: Position): Position => ({ ...head, sequence: 0, chain: '' });

@@ -97,8 +97,8 @@ class SubscriptionStream extends PullSource<Delivery> implements Tap, SessionWat
     this.#end(null);
   }
 
-  position(): number {
-    return this.#reader?.position?.sequence ?? 0;
+  scannedTo(): number {
+    return this.#reader?.scannedTo ?? 0;
   }
 
   wake(): void {

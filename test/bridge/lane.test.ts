@@ -25,7 +25,11 @@ const recordAt = (offset: number): KafkaRecord => {
 };
 
 /** A partition that holds these offsets; `answer` may change what a read from somewhere gets. */
-function lane(offsets: readonly number[], answer: (from: number, honest: Batch | null) => Batch | null) {
+function lane(
+  offsets: readonly number[],
+  answer: (from: number, honest: Batch | null) => Batch | null,
+  through = (source: SourceWriter) => source,
+) {
   const log = createMemoryLog();
   const controller = new AbortController();
   stopping.push(controller);
@@ -60,7 +64,7 @@ function lane(offsets: readonly number[], answer: (from: number, honest: Batch |
     now: Date.now,
     onTrouble: () => undefined,
   };
-  const source = log.source('t', 0);
+  const source = through(log.source('t', 0));
   const appends: number[] = [];
   const writer: SourceWriter = {
     ...source,
@@ -122,4 +126,29 @@ it('a batch of thousands reaches the log in pieces, in order', async () => {
   const { log, appends } = lane(offsets, (_, honest) => honest);
   await arrived(log, offsets);
   expect(appends).toEqual([1_000, 1_000, 500]);
+});
+
+it('what another process applied before this one came, and the log has lost since, is flagged when it is fed again', async () => {
+  let lost = false;
+  const { log } = lane(
+    [0, 1, 2],
+    (_, honest) => honest,
+    (source) => ({
+      ...source,
+      async resume() {
+        await source.begin(3);
+        return source.resume();
+      },
+      async verify() {
+        if (lost) return source.verify();
+        lost = true;
+        await source.restart(1);
+        return { status: 'gap', next: 1 };
+      },
+    }),
+  );
+  await eventually(async () => {
+    const { entries } = await log.read('m-1', { after: null, limit: 10 });
+    return entries.length === 2 && entries.every(({ refed }) => refed);
+  });
 });

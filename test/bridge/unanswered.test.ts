@@ -42,6 +42,26 @@ it('what an append without an answer may have delivered is flagged when it is se
   expect(await refed()).toEqual([true, true, false, false]);
 });
 
+it('an append that met a gap may have been taken in part: what is sent again with it is flagged', async () => {
+  const log = createMemoryLog();
+  const source = log.source('t', 0);
+  await source.begin(0);
+  let gap = true;
+  const writer = flagUnanswered({
+    ...source,
+    async append(to, records) {
+      if (!gap) return source.append(to, records);
+      gap = false;
+      return { status: 'gap', next: 0 };
+    },
+  });
+  const events = [eventOf('m'), eventOf('m')];
+  expect(await writer.append(1, recordsOf(events.slice(0, 1)))).toEqual({ status: 'gap', next: 0 });
+  await writer.append(2, recordsOf(events));
+  const { entries } = await log.read('m', { after: null, limit: 100 });
+  expect(entries.map(({ refed }) => refed)).toEqual([true, false]);
+});
+
 it('where Kafka started over, offsets are other records: nothing of them is flagged', async () => {
   const { state, writer, refed } = await start();
   state.dying = true;

@@ -13,10 +13,10 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
   const log = createMemoryLog();
   const append = await createAppender(log);
   const hub = createHub({ log, metrics: createMetrics(), logger: createLogger('silent'), sweepEveryMs: 20 });
-  let position = 0;
+  let scannedTo = 0;
   let looks = 0;
   const tap: Tap = {
-    position: () => (looks++, position),
+    scannedTo: () => (looks++, scannedTo),
     wake: () => undefined,
     onPassing: () => undefined,
     onAcknowledged: () => undefined,
@@ -34,7 +34,7 @@ test('what every stream has taken is let go of by the sweep, and costs no look a
   expect(looks).toBe(before);
   await expect.poll(() => looks).toBeGreaterThan(before);
   expect(feed.recent).toHaveLength(2);
-  position = 2;
+  scannedTo = 2;
   await expect.poll(() => feed.recent).toEqual([]);
   membership.leave(tap);
   hub.close();
@@ -58,7 +58,7 @@ test('the sweep asks for every member, those of one part together', async () => 
     logger: createLogger('silent'),
     sweepEveryMs: 20,
   });
-  const tap: Tap = { position: () => 0, wake: () => undefined, onPassing: () => undefined, onAcknowledged: () => undefined };
+  const tap: Tap = { scannedTo: () => 0, wake: () => undefined, onPassing: () => undefined, onAcknowledged: () => undefined };
   const members = Array.from({ length: 1_200 }, (_, index) => String(index));
   await Promise.all(members.map((member) => hub.join(member, tap)));
   asked.length = 0;

@@ -153,7 +153,7 @@ test('every interleaving of appends, acknowledgements, sweeps and doorbells lost
           { onRewound: () => expect.unreachable('nothing was lost'), onRefill: () => undefined },
         );
         feed.join({
-          position: () => reader?.position?.sequence ?? 0,
+          scannedTo: () => reader?.scannedTo ?? 0,
           wake: () => undefined,
           onPassing: () => undefined,
           onAcknowledged: () => undefined,

@@ -45,6 +45,17 @@ describe('the checker', () => {
     ).toEqual([]);
   });
 
+  test('is silent about what was closed before a device came, and comes late and flagged since the log lost that', () => {
+    const late = { device: 'm/1', at: at + 30 };
+    const reopened = { ...late, replayed: true };
+    const deliveries = [...clean.deliveries, copy('b', late), copy('c', late), copy('a', reopened)];
+    expect(verdicts({ deliveries })).toEqual(['order']);
+    expect(verdicts({ deliveries, allowed: { resurrection: true } })).toEqual([]);
+    expect(
+      verdicts({ deliveries: [...clean.deliveries, copy('b', late), copy('a', late)], allowed: { resurrection: true } }),
+    ).toEqual(['order']);
+  });
+
   test.each<[string, Partial<History>]>([
     ['lost', { deliveries: [copy('a'), copy('b')], acknowledged: acknowledged.slice(0, 2) }],
     ['lost', { acknowledged: acknowledged.slice(0, 2) }],

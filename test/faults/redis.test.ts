@@ -3,7 +3,13 @@ import { expect } from 'vitest';
 import { createKeys } from '../../src/log/redis-keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { fault, full, plainFault, withFleet } from './harness/fault.ts';
-import { forgetsFailedAppends, startsWithTheLatest, takesAnyPolicy, trustsTheDoorbell } from './harness/mutants.ts';
+import {
+  forgetsFailedAppends,
+  goesOnAfterALoss,
+  startsWithTheLatest,
+  takesAnyPolicy,
+  trustsTheDoorbell,
+} from './harness/mutants.ts';
 
 fault('Redis killed again and again, with its append-only file, loses nothing and resets nobody', {
   row: 9,
@@ -26,6 +32,29 @@ fault('Redis killed again and again, with its append-only file, loses nothing an
     await load.produce(200);
     await fleet.ready();
     expect(load.resyncs).toBe(0);
+  },
+});
+
+fault('the end of the append-only file lost with its machine, again and again: it is fed again, and reaches everybody', {
+  row: 9,
+  quick: true,
+  allowed: { resurrection: true },
+  control: { mutants: [goesOnAfterALoss], finds: ['lost'] },
+  async run({ fleet, load, random, note }) {
+    const deaths = full ? 20 : 4;
+    let lost = 0;
+    for (let death = 0; death < deaths; death++) {
+      const before = load.deliveries.length;
+      await load.produce(40 + Math.floor(random() * 100));
+      await eventually(() => load.deliveries.length > before, { what: 'events to flow again' });
+      await fleet.redis.kill();
+      const bytes = Math.floor(random() * 30_000); // of up to some forty events, or of their acknowledgements
+      lost += bytes;
+      await fleet.redis.loseTail(bytes);
+      await fleet.redis.restart();
+    }
+    note(`${deaths} times, ${Math.round(lost / 1024)} KiB`);
+    await fleet.ready();
   },
 });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,8 @@ export interface TestRedis {
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** The same port and folder again; after a `kill`, or instead of one. */
   restart(): Promise<void>;
+  /** After a `kill`: the newest writes never reached the append-only file, as when the whole machine died. */
+  loseTail(bytes: number): Promise<void>;
   /** Freezes the process (SIGSTOP): connections stay open and nothing answers. */
   pause(): void;
   resume(): void;
@@ -59,6 +61,7 @@ function connectTo(url: string): TestRedis {
     alive: true,
     kill: async () => refuse(),
     restart: async () => refuse(),
+    loseTail: async () => refuse(),
     pause: refuse,
     resume: refuse,
     command: (name, ...args) => connection.command(name, ...args),
@@ -107,6 +110,13 @@ async function startOwn(options: RedisOptions): Promise<TestRedis> {
     async restart() {
       await kill();
       child = await launch(port);
+    },
+    async loseTail(bytes) {
+      const folder = join(dir, 'appendonlydir');
+      const name = (await readdir(folder)).find((each) => each.endsWith('.incr.aof'));
+      if (name === undefined) throw new Error('It keeps no append-only file: start it with `{ aof: true }`.');
+      const file = join(folder, name);
+      await truncate(file, Math.max(0, (await stat(file)).size - bytes));
     },
     pause: () => void child?.kill('SIGSTOP'),
     resume: () => void child?.kill('SIGCONT'),

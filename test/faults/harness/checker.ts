@@ -94,6 +94,8 @@ function* perDevice({ produced, deliveries, acknowledged, allowed }: History): G
   const order = new Map(produced.map(({ id }, index) => [id, index]));
   for (const [device, copies] of devices) {
     const seen = new Set<string>();
+    const first = copies.find(({ id }) => order.has(id));
+    const oldest = order.get(first?.id ?? '') ?? Number.POSITIVE_INFINITY;
     let newest = -1;
     for (const copy of copies) {
       const repeat = seen.has(copy.id);
@@ -101,7 +103,9 @@ function* perDevice({ produced, deliveries, acknowledged, allowed }: History): G
       if (repeat && !flagged) yield { verdict: 'unflagged-duplicate', what: `${copy.id} at ${device}` };
       const place = order.get(copy.id);
       if (!repeat && place !== undefined) {
-        if (place < newest && allowed.reorder !== true)
+        // Closed before the device came, and open again since the log lost that: it comes as late as the loss did.
+        const reopened = allowed.resurrection === true && copy.replayed && place < oldest;
+        if (place < newest && allowed.reorder !== true && !reopened)
           yield { verdict: 'order', what: `${copy.id} at ${device} came after what was produced later` };
         newest = Math.max(newest, place);
       }
@@ -109,9 +113,7 @@ function* perDevice({ produced, deliveries, acknowledged, allowed }: History): G
     }
     // Devices resume with their newest cursor and are there until the end: what was produced after their first event and
     // never came, they were told they had. What another one had closed before they came they are not told of.
-    const first = copies.find(({ id }) => order.has(id));
     const member = first?.of;
-    const oldest = order.get(first?.id ?? '') ?? Number.POSITIVE_INFINITY;
     const cameAt = first?.at ?? 0;
     for (const { id, member: of } of produced) {
       const place = order.get(id) ?? 0;
