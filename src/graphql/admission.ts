@@ -13,14 +13,23 @@ export interface AdmissionLimits {
   readonly trustedProxies: number;
 }
 
+/** Gives a place back: to be called once, when the connection is over. */
+export type GiveBack = () => void;
+
 /** Whether another long-lived connection may begin, before anything is done for it. */
 export interface Admission {
   /**
-   * Takes a place, given back when `connection` closes.
+   * Takes a place.
    *
    * @throws LifelineError UNAVAILABLE when there is no place left at all, RATE_LIMITED when there is none for this address
    */
-  admit(request: IncomingMessage, connection: { once(event: 'close', listener: () => void): unknown }): void;
+  admit(request: IncomingMessage): GiveBack;
+}
+
+/** Connections of one client address, all of which hold the same `giveBack`: one for each would be much of what an idle one takes. */
+interface Held {
+  count: number;
+  readonly giveBack: GiveBack;
 }
 
 /** What a refused client is told to wait, s: long enough for a crowd to thin out, short for somebody who waits for a call. */
@@ -28,7 +37,7 @@ export const retryAfterSeconds = 5;
 
 export function createAdmission(limits: AdmissionLimits, metrics: Metrics): Admission {
   const { maxConnections, maxConnectionsPerAddress } = limits;
-  const perAddress = new Map<string, number>();
+  const perAddress = new Map<string, Held>();
   let total = 0;
 
   const refuse = (reason: 'total' | 'address'): never => {
@@ -36,22 +45,36 @@ export function createAdmission(limits: AdmissionLimits, metrics: Metrics): Admi
     if (reason === 'total') throw new LifelineError('UNAVAILABLE', 'Too many connections. Try again later, or elsewhere.');
     throw new LifelineError('RATE_LIMITED', 'Too many connections from this address. Close some, or try again later.');
   };
+  const giveBack = () => {
+    total -= 1;
+  };
+  const open = (address: string): Held => {
+    const held: Held = {
+      count: 0,
+      giveBack() {
+        giveBack();
+        held.count -= 1;
+        if (held.count === 0) perAddress.delete(address);
+      },
+    };
+    perAddress.set(address, held);
+    return held;
+  };
 
   return {
-    admit(request, connection) {
+    admit(request) {
       if (maxConnections !== null && total >= maxConnections) refuse('total');
-      const address = maxConnectionsPerAddress === null ? null : addressOf(request, limits.trustedProxies);
-      const held = address === null ? 0 : (perAddress.get(address) ?? 0);
-      if (maxConnectionsPerAddress !== null && held >= maxConnectionsPerAddress) refuse('address');
+      if (maxConnectionsPerAddress === null) {
+        total += 1;
+        return giveBack;
+      }
+      const address = addressOf(request, limits.trustedProxies);
+      const known = perAddress.get(address);
+      if (known !== undefined && known.count >= maxConnectionsPerAddress) refuse('address');
+      const held = known ?? open(address);
       total += 1;
-      if (address !== null) perAddress.set(address, held + 1);
-      connection.once('close', () => {
-        total -= 1;
-        if (address === null) return;
-        const left = (perAddress.get(address) ?? 1) - 1;
-        if (left > 0) perAddress.set(address, left);
-        else perAddress.delete(address);
-      });
+      held.count += 1;
+      return held.giveBack;
     },
   };
 }

@@ -207,6 +207,7 @@ export class Connection implements SessionWatcher, InboxOwner, Outlet {
     return {
       schema: engine.schema,
       document,
+      rootValue: undefined, // graphql-ws would add it, out of line; every stream keeps these
       operationName: operationName ?? null,
       variableValues: variables ?? null,
       contextValue: new OperationContext(this),

@@ -51,7 +51,7 @@ export function createHttpOperations(parts: HttpOperationsParts): HttpOperations
   const takePlace = (request: IncomingMessage, response: ServerResponse) => {
     if (response.closed) throw new LifelineError('UNAVAILABLE', 'The client has left.'); // and no `close` would give the place back
     try {
-      admission.admit(request, response);
+      response.once('close', admission.admit(request));
     } catch (error) {
       response.setHeader('retry-after', retryAfterSeconds);
       throw error;

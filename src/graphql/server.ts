@@ -9,7 +9,7 @@ import { listen } from '../operations/listen.ts';
 import type { Logger } from '../operations/logger.ts';
 import type { Metrics } from '../operations/metrics.ts';
 import { type Addresses, createAddresses } from './addresses.ts';
-import { type AdmissionLimits, createAdmission, retryAfterSeconds } from './admission.ts';
+import { type AdmissionLimits, createAdmission, type GiveBack, retryAfterSeconds } from './admission.ts';
 import { createClientErrors } from './client-error.ts';
 import type { Services } from './connection.ts';
 import { createCredentials } from './credentials.ts';
@@ -129,14 +129,15 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     else if (pathOf(request) !== '/graphql') refuseUpgrade(socket, 404, 'WebSockets are at /graphql.');
     else if (!mayUpgrade(crossOrigin, request)) refuseUpgrade(socket, 403, 'Pages of this origin may not connect.');
     else {
+      let giveBack: GiveBack;
       try {
-        admission.admit(request, socket);
+        giveBack = admission.admit(request);
       } catch (error) {
         const { message, extensions } = errors.from(error);
         refuseUpgrade(socket, extensions['code'] === 'RATE_LIMITED' ? 429 : 503, message);
         return;
       }
-      sockets.upgrade(request, socket, head);
+      sockets.upgrade(request, socket, head, giveBack);
     }
   });
 

@@ -20,8 +20,12 @@ export interface WebSocketParts extends ConnectionServices {
 }
 
 export interface WebSockets {
-  /** Takes over an upgrade request whose path and origin are fine. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Takes over an upgrade request whose path and origin are fine.
+   *
+   * @param onOver called once, when the connection is over or was none
+   */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, onOver: () => void): void;
   /** Asks every client to come back elsewhere (1012), spread so that they do not all come at once; then cuts who is left. */
   drain(): Promise<void>;
 }
@@ -73,9 +77,10 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     // Its streams first: they need not hear that the session is over, each with an error of its own.
     served?.closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
     served?.connection.dispose();
+    served?.onOver();
   }
 
-  const open = (socket: ServedSocket, request: IncomingMessage) => {
+  const open = (socket: ServedSocket, request: IncomingMessage, onOver: () => void) => {
     metrics.connectionsActive.inc();
     metrics.connectionsTotal.inc();
     sockets.add(socket);
@@ -85,6 +90,7 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
       connection,
       watched: watchdog.watch(channel),
       closed: graphql.opened(new ProtocolSocket(channel), connection),
+      onOver,
     };
 
     socket.on('error', onError);
@@ -94,8 +100,14 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
   };
 
   return {
-    upgrade(request, socket, head) {
-      server.handleUpgrade(request, socket, head, open);
+    upgrade(request, socket, head, onOver) {
+      let opened = false;
+      // At once, or never: a handshake that is none has been answered by then.
+      server.handleUpgrade(request, socket, head, (served) => {
+        opened = true;
+        open(served, request, onOver);
+      });
+      if (!opened) onOver();
     },
     async drain() {
       const clients = [...sockets];
@@ -156,6 +168,7 @@ interface Served {
   readonly watched: Watched;
   /** graphql-ws's. */
   readonly closed: (code: number, reason: string) => Promise<void>;
+  readonly onOver: () => void;
 }
 
 /** graphql-ws's hooks; the connection does the work. */

@@ -99,7 +99,7 @@ export const readsStrangersLetters: Mutant = {
 /** Does not count connections by address. */
 export const countsNoAddresses: Mutant = {
   file: 'src/graphql/admission.ts',
-  find: 'held >= maxConnectionsPerAddress',
+  find: 'known.count >= maxConnectionsPerAddress',
   replace: 'false',
 };
 
