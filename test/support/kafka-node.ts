@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { createClient } from '../../src/bridge/kafkajs.ts';
 import { endsWithUs } from './ends-with-us.ts';
+import { freePort } from './free-port.ts';
 import { kafkaJars } from './kafka-jars.ts';
 
 /** One broker process, which is a controller too. */
@@ -205,23 +205,4 @@ async function java(jars: string, args: readonly string[]): Promise<void> {
   child.stderr.on('data', keep);
   await once(child, 'close');
   if (child.exitCode !== 0) throw new Error(`java ${args[0]} ended with code ${child.exitCode}. ${output}`);
-}
-
-/**
- * Below the range that the kernel takes outgoing ports from: a client that knocks while its broker is down could otherwise be given that
- * very port and connect to itself.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }

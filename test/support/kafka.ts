@@ -82,15 +82,25 @@ const produceWithinMs = 60_000;
 
 /** @throws Error with one sentence on what to do when java or mvn is missing */
 export async function startKafka({ nodes: count = 1, advertisedBy, ...options }: KafkaOptions = {}): Promise<TestKafka> {
-  const quorum = await createQuorum(count);
   const properties = { ...(count > 1 ? replicated : {}), ...options.properties };
-  const nodes = await Promise.all(
-    quorum.ports.map((_, index) => {
-      const advertised = advertisedBy?.(index + 1) ?? options.advertised ?? {};
-      return createNode(index + 1, quorum, { ...options, properties, advertised });
-    }),
-  );
-  await Promise.all(nodes.map((node) => node.up()));
+  const begin = async () => {
+    const quorum = await createQuorum(count);
+    const created = await Promise.all(
+      quorum.ports.map((_, index) => {
+        const advertised = advertisedBy?.(index + 1) ?? options.advertised ?? {};
+        return createNode(index + 1, quorum, { ...options, properties, advertised });
+      }),
+    );
+    try {
+      await Promise.all(created.map((node) => node.up()));
+    } catch (error) {
+      await Promise.all(created.map((node) => node.stop()));
+      throw error;
+    }
+    return created;
+  };
+  // Somebody else may take a port between finding and using it, and a broker that cannot have one ends without a word.
+  const nodes = await begin().catch(begin);
   const tools = kafkaTools(
     nodes.map(({ address }) => address),
     { replicas: count },

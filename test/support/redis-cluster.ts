@@ -1,8 +1,6 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-
 import { slotOf } from '../../src/log/redis-slot.ts';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 
 export interface ClusterOptions {
@@ -186,15 +184,4 @@ export async function replicated(primary: TestRedis, replica: TestRedis, key = '
   await eventually(async () => Number(await replica.command('DBSIZE')) === 1, { what });
   await primary.command('DEL', key);
   await eventually(async () => Number(await replica.command('DBSIZE')) === 0, { what });
-}
-
-/** A port on 127.0.0.1 that nobody had a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }

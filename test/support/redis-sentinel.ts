@@ -9,7 +9,8 @@ import { Redis } from 'ioredis';
 
 import { endsWithUs } from './ends-with-us.ts';
 import { eventually } from './eventually.ts';
-import { freePort, replicated } from './redis-cluster.ts';
+import { freePort } from './free-port.ts';
+import { replicated } from './redis-cluster.ts';
 import { startRedis, type TestRedis } from './redis.ts';
 
 export interface SentinelOptions {

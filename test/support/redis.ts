@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { Redis } from 'ioredis';
 
 import { endsWithUs } from './ends-with-us.ts';
+import { freePort } from './free-port.ts';
 
 export interface RedisOptions {
   /** Added behind the defaults (`--save '' --appendonly no`), so they win over them. */
@@ -160,16 +160,6 @@ async function start(args: readonly string[]): Promise<ChildProcess> {
     );
     child.once('exit', () => fail(new Error(`redis-server ended: ${output.slice(-5).join(' | ')}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port was given.');
-  return address.port;
 }
 
 function commandConnection(url: string) {
