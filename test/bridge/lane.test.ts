@@ -152,3 +152,29 @@ it('what another process applied before this one came, and the log has lost sinc
     return entries.length === 2 && entries.every(({ refed }) => refed);
   });
 });
+
+it('where Kafka deleted records before they were applied, the log hears at once where to go on, so that nobody counts them twice', async () => {
+  const calls: string[] = [];
+  const { log, range } = lane(
+    [3, 4],
+    (_, honest) => honest,
+    (source) => ({
+      ...source,
+      async resume() {
+        await source.begin(0);
+        return source.resume();
+      },
+      append(to, records) {
+        calls.push(`append ${to}`);
+        return source.append(to, records);
+      },
+      settle() {
+        calls.push('settle');
+        return source.settle();
+      },
+    }),
+  );
+  range.low = 3;
+  await arrived(log, [3, 4]);
+  expect(calls.slice(0, 3)).toEqual(['append 3', 'settle', 'append 5']);
+});
