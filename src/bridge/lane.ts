@@ -7,7 +7,8 @@ import type { Metrics } from '../operations/metrics.ts';
 import { retryForever } from '../operations/retry.ts';
 import { deadLetterOf, type DeadLetter, type DeadLetters } from './dead-letter.ts';
 import { decode } from './decode.ts';
-import type { Batch, KafkaRecord, OffsetRange, PartitionReader } from './records.ts';
+import { piecesOf } from './pieces.ts';
+import type { Batch, OffsetRange, PartitionReader } from './records.ts';
 import { flagUnanswered } from './unanswered.ts';
 
 /** What a lane can be waiting for. */
@@ -48,12 +49,6 @@ export interface Lane {
 
 const verifyEveryMs = 1_000;
 const settleEveryMs = 5_000;
-/**
- * What is decoded and sent to the log in one go. A fetch of 1 MiB, compressed, can be a hundred thousand records: all at once they would
- * block the event loop for seconds, and take the log longer than a call may.
- */
-const pieceRecords = 1_000;
-const pieceBytes = 1024 * 1024;
 
 /**
  * Applies one partition to the log, in order, for as long as this process has it. All of it is one sequence of awaits, so nothing here
@@ -289,22 +284,6 @@ export function startLane(options: LaneOptions): Lane {
   };
 
   return { done: persist(), position: () => position, trouble: () => trouble };
-}
-
-/** A batch in pieces that follow each other; one that holds no records is one piece. */
-function* piecesOf({ first, next, records }: Batch): Generator<Batch> {
-  let piece: KafkaRecord[] = [];
-  let from = first;
-  let bytes = 0;
-  for (const record of records) {
-    if (piece.length >= pieceRecords || bytes >= pieceBytes) {
-      yield { first: from, next: record.origin.offset, records: piece };
-      [piece, from, bytes] = [[], record.origin.offset, 0];
-    }
-    piece.push(record);
-    bytes += record.value?.length ?? 0;
-  }
-  yield { first: from, next, records: piece };
 }
 
 /** For what is said once elsewhere. */
