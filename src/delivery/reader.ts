@@ -176,6 +176,9 @@ export class Reader {
     if (page.continuity === 'rewound') return this.#rewind(page.head, current.after);
     if (page.head.generation !== to.generation) return this.#restart(current.after);
 
+    // A log that ends before it is another one, whatever its generation says: waiting for it to grow would be reading again and again.
+    if (page.done && page.scannedTo < to.sequence) return this.#rewind(page.head, to);
+
     this.#learn(page, doubts);
     this.#pendingOnlyTo = current.after?.sequence ?? to.sequence;
     const finished = page.scannedTo >= to.sequence;
@@ -185,8 +188,10 @@ export class Reader {
       'replay',
     );
     this.#replay = finished ? null : { ...current, to };
+    // Where the end was seen with an earlier page, only a read from there tells whether it still is in the log.
+    const proven = current.to === null || current.to.sequence === current.after?.sequence;
     // What was appended while we replayed is live, and is read as such: wanted whether acknowledged by then or not.
-    if (page.scannedTo > to.sequence) this.#answered = -1;
+    if (page.scannedTo > to.sequence || (finished && !proven)) this.#answered = -1;
     this.#scannedTo = Math.min(page.scannedTo, to.sequence);
   }
 

@@ -73,11 +73,11 @@ export function createWebSockets(parts: WebSocketParts): WebSockets {
     sockets.delete(this);
     metrics.connectionsActive.dec();
     const served = servedOver(this);
+    served?.onOver();
     served?.watched.release();
     // Its streams first: they need not hear that the session is over, each with an error of its own.
     served?.closed(code, String(reason)).catch((error: unknown) => void errors.from(error));
     served?.connection.dispose();
-    served?.onOver();
   }
 
   const open = (socket: ServedSocket, request: IncomingMessage, onOver: () => void) => {

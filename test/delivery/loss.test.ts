@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 
 import { createSession } from '../../src/auth/session.ts';
 import type { Delivery, DeliveryService, Filter } from '../../src/delivery/delivery.ts';
+import { Feed } from '../../src/delivery/feed.ts';
+import { Reader } from '../../src/delivery/reader.ts';
 import { createDelivery } from '../../src/delivery/service.ts';
 import type { MemberEvent } from '../../src/event/event.ts';
 import type { EventLog, Position } from '../../src/log/log.ts';
@@ -12,6 +14,7 @@ import { createLogger } from '../../src/operations/logger.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
 import { coverageResult, createAppender } from '../support/entries.ts';
 import { startRedis, type TestRedis } from '../support/redis.ts';
+import { nextOf } from './next-of.ts';
 
 // What a failover to a replica that lagged does to people who are connected, or in the middle of a query.
 const member = 'm-1';
@@ -267,6 +270,34 @@ test('whatever failovers lose, and whenever: who stays connected has in the end 
     { numRuns: 300 },
   );
 });
+
+test.each([240, 250, 260])(
+  'a log that lost its end between two pages of a replay, generation and all, and has %d entries again: everything comes',
+  async (then) => {
+    const appended = (from: number, to: number) =>
+      append(...Array.from({ length: to - from }, (_, n) => coverageResult(member, from + n)));
+    await appended(0, 80);
+    await replicate();
+    await appended(80, 250);
+    const feed = new Feed();
+    const reader = new Reader({ log, feed, member, after: null }, { onRewound: () => undefined, onRefill: () => undefined });
+    const taken = new Set<string>();
+    const takeOne = async () => {
+      const next = await nextOf(reader);
+      if (next !== undefined) taken.add(next.entry.event.id);
+      return next !== undefined;
+    };
+    for (let count = 0; count < 50; count++) await takeOne();
+    await copy(member, ':replica', ''); // by a server of the same name
+    const others = Array.from({ length: then - 80 }, (_, n) => coverageResult(member, 1_000 + n));
+    for (let start = 0; start < others.length; start += 100) await appendElsewhere(...others.slice(start, start + 100));
+    while (await takeOne());
+    const { entries } = await log.read(member, { after: null, limit: 1_000 });
+    expect(entries).toHaveLength(then);
+    expect(entries.filter(({ event }) => !taken.has(event.id))).toEqual([]);
+    expect(reader.position).toEqual((await log.heads([member]))[0]);
+  },
+);
 
 test('a failover between two reads of one query: the page is of the log as it is after it', async () => {
   await append(...events(1, 2));

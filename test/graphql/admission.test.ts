@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { createConnection } from 'node:net';
 
 import { afterEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -81,6 +82,27 @@ describe('MAX_CONNECTIONS', () => {
     expect(response.statusCode).toBe(400);
     refused.destroy();
     await givenBack();
+  });
+
+  test('a stream that was sent behind another one, over the same connection, holds no place when that is gone', async () => {
+    await limited({ maxConnections: 2 });
+    const { hostname, port } = new URL(edge.url);
+    const body = JSON.stringify({ query: calls });
+    const head = `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${await tokenFor('m-1')}\r\naccept: text/event-stream`;
+    const request = `${head}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    const client = createConnection(Number(port), hostname).on('error', () => undefined);
+    client.write(request.repeat(2));
+    const [answer] = (await once(client, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1.1 200/);
+    client.destroy();
+    await eventually(
+      async () => {
+        const both = await Promise.all([knock(), knock()]);
+        for (const { socket } of both) socket.terminate();
+        return both.every(({ status }) => status === 101);
+      },
+      { what: 'both places given back', withinMs: 8_000 },
+    );
   });
 
   test('off, it refuses nobody', async () => {

@@ -213,8 +213,8 @@ export const dropsEveryFifthBatch: Mutant = {
 /** Goes on at the end where Kafka has deleted what comes next, like a consumer whose reset policy is "latest". */
 export const takesOutOfRangeForTheEnd: Mutant = {
   file: 'src/bridge/lane.ts',
-  find: 'return apply(range.low, []);',
-  replace: 'return apply(range.high, []);',
+  find: 'await apply(range.low, []);',
+  replace: 'await apply(range.high, []);',
 };
 
 /** Skips a poisoned record whether its dead letter has arrived or not. */
