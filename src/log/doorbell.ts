@@ -14,6 +14,11 @@ export interface Doorbell {
   failure(): string | null;
   /** @throws LifelineError UNAVAILABLE */
   listen(channel: string, onRing: (ring: Ring) => void): Promise<Listener>;
+  /**
+   * Commands for this address reach another server than before. Rings may have told of that one's log already while reads answered from the
+   * other: who compared the two has to look again.
+   */
+  doubt(address: string): void;
   close(): Promise<void>;
 }
 
@@ -24,13 +29,10 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
   /** Channels whose SUBSCRIBE failed, until the listeners that waited for it are gone. */
   const failed = new Map<string, string>();
 
-  const bells = createBells(topology, log, {
-    channels: () => channels.keys(),
-    runIdAt,
-    onInterrupted(some) {
-      for (const channel of some) for (const listener of channels.get(channel) ?? []) listener.hear({ kind: 'interrupted' });
-    },
-  });
+  const interrupt = (some: Iterable<string>) => {
+    for (const channel of some) for (const listener of channels.get(channel) ?? []) listener.hear({ kind: 'interrupted' });
+  };
+  const bells = createBells(topology, log, { channels: () => channels.keys(), runIdAt, onInterrupted: interrupt });
 
   /** Never rejects: what failed stands in `failed`. */
   const subscribe = async (channel: string) => {
@@ -92,6 +94,9 @@ export function createDoorbell(topology: RedisTopology, log: Logger, runIdAt: (a
       }
       listener.open(id);
       return listener;
+    },
+    doubt(address) {
+      interrupt(channels.keys().filter((channel) => topology.ownerOf(topology.slotOf(channel)) === address));
     },
     async close() {
       channels.clear(); // nobody is told any more

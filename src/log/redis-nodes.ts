@@ -49,6 +49,8 @@ export interface RedisNodesParts {
   readonly inspectFirst: (redis: Redis) => Promise<void>;
   /** After the inspection of a new connection. */
   readonly prepare: (redis: Redis) => Promise<void>;
+  /** Another server answers at this address than before: what is read from now on is of another log, or of the same one as it is there. */
+  readonly onOtherServer: (address: string) => void;
   readonly log: Logger;
 }
 
@@ -57,7 +59,8 @@ interface Connected extends RedisNode {
   usedAt: number;
 }
 
-export function createRedisNodes({ topology, first, inspect, inspectFirst, prepare, log }: RedisNodesParts): RedisNodes {
+export function createRedisNodes(parts: RedisNodesParts): RedisNodes {
+  const { topology, first, inspect, inspectFirst, prepare, onOtherServer, log } = parts;
   const nodes = new Map<string, Connected>();
   const closing = new Set<Promise<void>>();
   const firstSlot = topology.slotOf(first);
@@ -83,7 +86,9 @@ export function createRedisNodes({ topology, first, inspect, inspectFirst, prepa
   const connect = (address: string): Connected => {
     let runId = '';
     const examine = async (redis: Redis) => {
+      const before = runId;
       runId = await inspect(redis);
+      if (before !== '' && runId !== before) onOtherServer(address);
       if (topology.ownerOf(firstSlot) === address) await examineFirst(redis);
     };
     const connection = topology.connect(address, {

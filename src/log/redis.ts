@@ -75,6 +75,7 @@ export function createRedisLog({
       await scripts.load(redis);
       writeFailure = undefined; // of another connection
     },
+    onOtherServer: (address) => doorbell.doubt(address),
   });
   const doorbell = createDoorbell(topology, logger.child({ part: 'doorbell' }), (address) => nodes.runIdAt(address));
 
