@@ -57,14 +57,27 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
     return room;
   };
 
+  const ask = async (some: readonly Room[]) => {
+    const heads = await log.heads(some.map(({ member }) => member));
+    for (const [index, head] of heads.entries()) some[index]?.feed.learn(head, 'sweep'); // which nobody hears where the room was left meanwhile
+  };
   const sweep = async () => {
     const all = [...Map.groupBy(rooms.values(), ({ part }) => part).values()].flat();
     // Here and not when a stream takes something: that would be a look at every stream of the member for every copy.
     for (const { feed } of all) feed.release();
     for (let start = 0; start < all.length; start += sweepBatch) {
       const batch = all.slice(start, start + sweepBatch);
-      const heads = await log.heads(batch.map(({ member }) => member));
-      for (const [index, head] of heads.entries()) batch[index]?.feed.learn(head, 'sweep'); // which nobody hears where the room was left meanwhile
+      const failed = await ask(batch).then(
+        () => false,
+        () => true,
+      );
+      if (!failed) continue;
+      // One server of several may be gone: that is no reason not to ask the others about their members.
+      const parts = [...Map.groupBy(batch, ({ part }) => part).values()];
+      for (const { status } of await Promise.allSettled(parts.map(ask))) {
+        // The log's own health says that it cannot be reached; the next tick of the timer asks again.
+        if (status === 'rejected') logger.debug({}, 'sweep: the log did not answer');
+      }
     }
   };
 
@@ -76,8 +89,7 @@ export function createHub({ log, metrics, logger, sweepEveryMs = defaultSweepMs 
       void (async () => {
         while (sweepAgain) {
           sweepAgain = false;
-          // The log's own health says that it cannot be reached; the next tick of the timer asks again.
-          await sweep().catch((error: unknown) => logger.debug({ error }, 'sweep: the log did not answer'));
+          await sweep();
         }
         sweeping = false;
       })();

@@ -4,6 +4,7 @@ import type { Tap } from '../../src/delivery/feed.ts';
 import { createHub } from '../../src/delivery/hub.ts';
 import { Reader } from '../../src/delivery/reader.ts';
 import { nextOf } from './next-of.ts';
+import { LifelineError } from '../../src/errors.ts';
 import { createMemoryLog } from '../../src/log/memory.ts';
 import { createLogger } from '../../src/operations/logger.ts';
 import { createMetrics } from '../../src/operations/metrics.ts';
@@ -64,6 +65,36 @@ test('the sweep asks for every member, those of one part together', async () => 
   asked.length = 0;
   await expect.poll(() => new Set(asked.flat()).size).toBe(members.length);
   for (const some of asked) expect(new Set(some.map(partOf)).size).toBeLessThanOrEqual(Math.ceil(some.length / 120) + 1);
+  hub.close();
+  await log.close();
+});
+
+test('members whose server does not answer keep the sweep from nobody else', async () => {
+  const log = createMemoryLog();
+  const append = await createAppender(log);
+  const hub = createHub({
+    log: {
+      ...log,
+      partOf: (member) => (member === 'm-dead' ? 0 : 1),
+      listen: async () => ({ close: () => undefined }), // no bell ever rings
+      heads: async (members) =>
+        members.includes('m-dead') ? Promise.reject(new LifelineError('UNAVAILABLE')) : log.heads(members),
+    },
+    metrics: createMetrics(),
+    logger: createLogger('silent'),
+    sweepEveryMs: 20,
+  });
+  const woken: string[] = [];
+  const tap = (member: string): Tap => ({
+    scannedTo: () => 0,
+    wake: () => woken.push(member),
+    onPassing: () => undefined,
+    onAcknowledged: () => undefined,
+  });
+  await Promise.all(['m-dead', 'm-1', 'm-2'].map((member) => hub.join(member, tap(member))));
+  await append(coverageResult('m-2', 1));
+  await expect.poll(() => woken).toContain('m-2');
+  expect(woken).not.toContain('m-dead');
   hub.close();
   await log.close();
 });
