@@ -146,9 +146,9 @@ export class Reader {
     this.#restart({ ...head, sequence: 0, chain: '' });
   }
 
-  #restart(from: Position | null): void {
+  #restart(from: Position | null, to: Position | null = null): void {
     this.#handedOutTo = Math.max(this.#handedOutTo, this.#at?.sequence ?? 0);
-    this.#replay = { after: from, to: null };
+    this.#replay = { after: from, to };
     this.#scannedTo = 0;
     this.#owner.onRewound();
   }
@@ -174,7 +174,9 @@ export class Reader {
     if (page.continuity === 'lost' || page.head.epoch !== to.epoch) throw new LifelineError('RESYNC_REQUIRED');
     // Lost a suffix before or between the pages? Then all of it comes again: repeats are flagged, a gap could not be.
     if (page.continuity === 'rewound') return this.#rewind(page.head, current.after);
-    if (page.head.generation !== to.generation) return this.#restart(current.after);
+    // Without a cursor the end stays where it was: what came behind it came to an open subscription, and is wanted though acknowledged by now.
+    if (page.head.generation !== to.generation)
+      return this.#restart(current.after, current.after === null ? { ...to, generation: page.head.generation } : null);
 
     // A log that ends before it is another one, whatever its generation says: waiting for it to grow would be reading again and again.
     if (page.done && page.scannedTo < to.sequence) return this.#rewind(page.head, to);

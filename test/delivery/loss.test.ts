@@ -299,6 +299,31 @@ test.each([240, 250, 260])(
   },
 );
 
+test('a failover between two pages of a replay: what was acknowledged elsewhere, since the subscription began, comes all the same', async () => {
+  const result = (n: number) => coverageResult(member, n);
+  const appended = (from: number, to: number) => append(...Array.from({ length: to - from }, (_, n) => result(from + n)));
+  await appended(0, 250);
+  const reader = new Reader(
+    { log, feed: new Feed(), member, after: null },
+    { onRewound: () => undefined, onRefill: () => undefined },
+  );
+  const taken: string[] = [];
+  const takeOne = async () => {
+    const next = await nextOf(reader);
+    if (next !== undefined) taken.push(next.entry.event.id);
+    return next !== undefined;
+  };
+  for (let count = 0; count < 50; count++) await takeOne();
+  await appended(250, 270);
+  const since = Array.from({ length: 20 }, (_, n) => result(250 + n).id);
+  await log.acknowledge(member, since, null);
+  await replicate();
+  await failOver();
+  while (await takeOne());
+  expect(since.filter((id) => !taken.includes(id))).toEqual([]);
+  expect(taken.slice(-20)).toEqual(since);
+});
+
 test('a failover between two reads of one query: the page is of the log as it is after it', async () => {
   await append(...events(1, 2));
   await replicate();
