@@ -271,55 +271,57 @@ test('whatever failovers lose, and whenever: who stays connected has in the end 
   );
 });
 
-test.each([240, 250, 260])(
-  'a log that lost its end between two pages of a replay, generation and all, and has %d entries again: everything comes',
-  async (then) => {
-    const appended = (from: number, to: number) =>
-      append(...Array.from({ length: to - from }, (_, n) => coverageResult(member, from + n)));
-    await appended(0, 80);
-    await replicate();
-    await appended(80, 250);
-    const feed = new Feed();
-    const reader = new Reader({ log, feed, member, after: null }, { onRewound: () => undefined, onRefill: () => undefined });
-    const taken = new Set<string>();
-    const takeOne = async () => {
-      const next = await nextOf(reader);
-      if (next !== undefined) taken.add(next.entry.event.id);
-      return next !== undefined;
-    };
-    for (let count = 0; count < 50; count++) await takeOne();
-    await copy(member, ':replica', ''); // by a server of the same name
-    const others = Array.from({ length: then - 80 }, (_, n) => coverageResult(member, 1_000 + n));
-    for (let start = 0; start < others.length; start += 100) await appendElsewhere(...others.slice(start, start + 100));
-    while (await takeOne());
-    const { entries } = await log.read(member, { after: null, limit: 1_000 });
-    expect(entries).toHaveLength(then);
-    expect(entries.filter(({ event }) => !taken.has(event.id))).toEqual([]);
-    expect(reader.position).toEqual((await log.heads([member]))[0]);
-  },
-);
-
-test('a failover between two pages of a replay: what was acknowledged elsewhere, since the subscription began, comes all the same', async () => {
-  const result = (n: number) => coverageResult(member, n);
-  const appended = (from: number, to: number) => append(...Array.from({ length: to - from }, (_, n) => result(from + n)));
-  await appended(0, 250);
+/** Results with these numbers, up to the last one. */
+const results = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => coverageResult(member, from + n));
+/** A subscription that hears no bells: what it takes, it has read. */
+function readOnly() {
   const reader = new Reader(
     { log, feed: new Feed(), member, after: null },
     { onRewound: () => undefined, onRefill: () => undefined },
   );
   const taken: string[] = [];
-  const takeOne = async () => {
-    const next = await nextOf(reader);
-    if (next !== undefined) taken.push(next.entry.event.id);
-    return next !== undefined;
+  return {
+    reader,
+    taken,
+    take: async (atMost: number) => {
+      for (let count = 0; count < atMost; count++) {
+        const next = await nextOf(reader);
+        if (next === undefined) return;
+        taken.push(next.entry.event.id);
+      }
+    },
   };
-  for (let count = 0; count < 50; count++) await takeOne();
-  await appended(250, 270);
-  const since = Array.from({ length: 20 }, (_, n) => result(250 + n).id);
+}
+
+test.each([240, 250, 260])(
+  'a log that lost its end between two pages of a replay, generation and all, and has %d entries again: everything comes',
+  async (then) => {
+    await append(...results(0, 80));
+    await replicate();
+    await append(...results(80, 250));
+    const { reader, taken, take: takeSome } = readOnly();
+    await takeSome(50);
+    await copy(member, ':replica', ''); // by a server of the same name
+    await appendElsewhere(...results(1_080, 1_000 + then));
+    await takeSome(Number.POSITIVE_INFINITY);
+    const { entries } = await log.read(member, { after: null, limit: 1_000 });
+    expect(entries).toHaveLength(then);
+    expect(entries.filter(({ event }) => !taken.includes(event.id))).toEqual([]);
+    expect(reader.position).toEqual((await log.heads([member]))[0]);
+  },
+);
+
+test('a failover between two pages of a replay: what was acknowledged elsewhere, since the subscription began, comes all the same', async () => {
+  await append(...results(0, 250));
+  const { taken, take: takeSome } = readOnly();
+  await takeSome(50);
+  const newer = results(250, 270);
+  await append(...newer);
+  const since = newer.map(({ id }) => id);
   await log.acknowledge(member, since, null);
   await replicate();
   await failOver();
-  while (await takeOne());
+  await takeSome(Number.POSITIVE_INFINITY);
   expect(since.filter((id) => !taken.includes(id))).toEqual([]);
   expect(taken.slice(-20)).toEqual(since);
 });
